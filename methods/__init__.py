@@ -1,0 +1,1 @@
+"""The methods that ship with mtsuite: plug-ins like any other, written against the public contract."""

@@ -1,0 +1,196 @@
+"""From a source to a corpus folder: hold out, clean, limit, write.
+
+Order matters and is the same for every source: test and validation text is fixed first, then training
+text is filtered against it, then limited (``max_train_sentences`` counts pairs that were kept).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mtsuite.data.clean import DEFAULTS, Cleaner
+from mtsuite.data.corpus import Corpus, pair_name, write_corpus
+from mtsuite.data.direction import Direction
+from mtsuite.data.overlap import HeldOut
+from mtsuite.data.sources import open_source, parse_directions, sacrebleu_sets, tested
+from mtsuite.data.sources.base import HELD_OUT_TEST, Pair, Source
+from mtsuite.errors import DataError
+
+Segments = list[tuple[str, str]]
+
+
+def build_corpus(
+    data: Mapping[str, Any],
+    directions: Sequence[Direction | str],
+    folder: Path | str,
+    output: Path,
+    *,
+    offline: bool = False,
+    progress: Callable[..., None] = lambda **values: None,
+) -> Corpus:
+    """Read the recipe's ``data`` for its directions and write the corpus folder ``output``.
+
+    ``folder`` is the recipe's, which relative paths start from.  Raises DataError for whatever is wrong
+    with the text.
+    """
+    parsed = parse_directions(directions)
+    source = open_source(data, parsed, folder, offline)
+    from_source = tested(data, parsed)
+    source.check(from_source)
+    notes: list[str] = []
+    total = 2 * len(source.pairs) + len(parsed)
+    steps = iter(range(1, total + 1))
+
+    carved: dict[Pair, _Carved] = {}
+    valid: dict[Pair, Segments] = {}
+    for pair in source.pairs:
+        name = pair_name(pair)
+        progress(step=next(steps), total=total, text=f"validation text {name}")
+        carved[pair] = _carve(source, pair, [d for d in from_source if d.pair == pair], notes)
+        given = source.valid(pair) if source.has_valid else carved[pair].valid
+        valid[pair] = list(islice(_non_blank(given), source.limits.valid))
+        if not valid[pair]:
+            raise DataError(f"No validation text for {name}: all its lines are blank.")
+
+    tests: dict[str, dict[Direction, Segments]] = {}
+    for direction in parsed:
+        progress(step=next(steps), total=total, text=f"test sets {direction}")
+        for name, found in _test_sets(data, source, direction, carved[direction.pair].test, offline).items():
+            kept = found[: source.limits.test]
+            if len(kept) < len(found):
+                notes.append(f"test set {name} {direction}: first {len(kept)} of {len(found)} segments")
+            tests.setdefault(name, {})[direction] = kept
+
+    held_out = _hold_out(tests, valid)
+    train: dict[Pair, Segments] = {}
+    cleaning: dict[str, Any] = {}
+    overlap: dict[str, Any] = {}
+    settings = {**DEFAULTS, **data.get("cleaning", {})}
+    dropping = bool(settings["enabled"] and settings["drop_test_overlap"])
+    for pair in source.pairs:
+        name = pair_name(pair)
+        progress(step=next(steps), total=total, text=f"training text {name}")
+        cleaner = Cleaner(settings, pair, held_out)
+        left = carved[pair].train
+        train[pair] = list(cleaner.filter(source.train(pair) if left is None else left, source.limits.train))
+        cleaning[name] = cleaner.report.as_dict()
+        overlap[name] = {**cleaner.report.overlap, "dropped": dropping}
+        if in_test := sum(
+            any(held_out.where(c, s) == "test" for c, s in zip(pair, row, strict=True)) for row in valid[pair]
+        ):
+            overlap[name]["valid_in_test"] = in_test
+        if not train[pair]:
+            counts = ", ".join(f"{reason} {n}" for reason, n in cleaning[name]["dropped"].items()) or "nothing read"
+            raise DataError(f"No training pair is left for {name} ({counts}). See data.cleaning.")
+        if not dropping and cleaner.report.overlap:
+            counts = ", ".join(f"{n} in {split}" for split, n in sorted(cleaner.report.overlap.items()))
+            notes.append(f"training text {name} overlaps held-out text: {counts} sets, kept as asked")
+
+    languages = source.languages
+    mono: dict[str, list[str]] = {}
+    for code in languages:
+        lines = source.mono(code)
+        if lines is None:
+            continue
+        dropped: list[str] = []
+        mono[code] = list(islice(_apart(lines, code, held_out if dropping else None, dropped), source.limits.mono))
+        overlap[f"mono {code}"] = {"lines": len(dropped), "dropped": dropping}
+        if not mono[code]:
+            raise DataError(f"No monolingual line is left in {code!r}: all are blank or occur in held-out sets.")
+
+    return write_corpus(
+        output,
+        directions=parsed,
+        train=train,
+        valid=valid,
+        tests=tests,
+        mono=mono,
+        mono_limit=source.limits.mono,
+        cleaning=cleaning,
+        overlap=overlap,
+        notes=notes,
+    )
+
+
+class _Carved:
+    """What was taken from the end of training; ``train`` is None when nothing was."""
+
+    def __init__(self, train: Segments | None, valid: Segments, test: Segments | None) -> None:
+        self.train, self.valid, self.test = train, valid, test
+
+
+def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[str]) -> _Carved:
+    """Take validation lines from the end of training, and test lines before those, where the source has none.
+
+    The same number of lines goes for every pair, so that multi-parallel text stays multi-parallel.
+    """
+    no_valid, no_test = not source.has_valid, not source.has_tests and bool(wanted)
+    if not no_valid and not no_test:
+        return _Carved(None, [], None)
+    limits = source.limits
+    for_valid = limits.valid if no_valid else 0
+    for_test = (limits.test or limits.valid) if no_test else 0
+    rows = list(source.train(pair))
+    name = pair_name(pair)
+    if len(rows) <= for_valid + for_test:
+        raise DataError(
+            f"{name}: training has {len(rows)} lines, and {for_valid} for validation and {for_test} for the test set "
+            f"are to be taken from its end. Give data.text.valid and data.text.test, or lower valid_sentences and "
+            f"max_test_sentences."
+        )
+    end_test = len(rows) - for_valid
+    end_train = end_test - for_test
+    if no_test:
+        place = "lines from the end of training, before those of validation"
+        notes.append(f"test set {HELD_OUT_TEST} {name}: {for_test} {place}")
+    return _Carved(
+        rows[:end_train],
+        rows[end_test:],
+        list(_non_blank(rows[end_train:end_test])) if no_test else None,
+    )
+
+
+def _test_sets(
+    data: Mapping[str, Any], source: Source, direction: Direction, held: Segments | None, offline: bool
+) -> dict[str, Segments]:
+    sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
+    named = [name for name, served in sets.items() if direction in served]
+    if named:
+        return {name: sacrebleu_sets.read(name, direction, offline) for name in named}
+    if held is not None:
+        swap = direction.pair != tuple(direction)
+        return {HELD_OUT_TEST: [(b, a) if swap else (a, b) for a, b in held]}
+    found = source.tests(direction) or {}
+    if not any(found.values()):
+        raise DataError(f"No test segment for {direction}.")
+    return found
+
+
+def _non_blank(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    return ((a, b) for a, b in rows if a.strip() and b.strip())
+
+
+def _hold_out(tests: Mapping[str, Mapping[Direction, Segments]], valid: Mapping[Pair, Segments]) -> HeldOut:
+    held_out = HeldOut()
+    for by_direction in tests.values():
+        for direction, segments in by_direction.items():
+            for side, code in enumerate(direction):
+                held_out.add("test", code, (segment[side] for segment in segments))
+    for pair, segments in valid.items():
+        for side, code in enumerate(pair):
+            held_out.add("valid", code, (segment[side] for segment in segments))
+    return held_out
+
+
+def _apart(lines: Iterable[str], code: str, held_out: HeldOut | None, dropped: list[str]) -> Iterator[str]:
+    """Lines that are neither blank nor held out; the latter are put into ``dropped``."""
+    for line in lines:
+        if not line.strip():
+            continue
+        if held_out is not None and held_out.where(code, line) is not None:
+            dropped.append(line)
+            continue
+        yield line

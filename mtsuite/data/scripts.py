@@ -1,0 +1,75 @@
+"""Writing systems by Unicode range, and whether a text is mostly in a foreign one."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from mtsuite.data.languages import language
+
+RANGES: dict[str, str] = {
+    "Latin": "A-Za-z\u00aa\u00ba\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u02af\u1e00-\u1eff\ufb00-\ufb06"
+    "\uff21-\uff3a\uff41-\uff5a",
+    "Greek": "\u0370-\u03ff\u1f00-\u1fff",
+    "Cyrillic": "\u0400-\u052f\u1c80-\u1c8f\u2de0-\u2dff\ua640-\ua69f",
+    "Hebrew": "\u0590-\u05ff\ufb1d-\ufb4f",
+    "Arabic": "\u0600-\u06ff\u0750-\u077f\u08a0-\u08ff\ufb50-\ufdff\ufe70-\ufefc",
+    "Devanagari": "\u0900-\u097f\ua8e0-\ua8ff",
+    "Thai": "\u0e00-\u0e7f",
+    "Hangul": "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
+    "Han": "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af",
+    "Kana": "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f",
+}
+UNSPACED = ("Han", "Kana", "Thai")  # written without blanks: a character is about a word
+_OWN = {"Japanese": ("Han", "Kana")}
+
+
+@cache
+def script_of(code: str) -> str:
+    """Name of the language's script, as in `mtsuite.data.languages`."""
+    return language(code).script
+
+
+def is_unspaced(code: str) -> bool:
+    """Whether the language is written without blanks between words (Chinese, Japanese, Thai)."""
+    return script_of(code) in {"Han", "Japanese", "Thai"}
+
+
+def count_tokens(text: str, code: str) -> int:
+    """Whitespace words, or characters other than blanks for languages without blanks."""
+    words = text.split()
+    return sum(map(len, words)) if is_unspaced(code) else len(words)
+
+
+@cache
+def _patterns(script: str) -> tuple[re.Pattern[str], re.Pattern[str], re.Pattern[str] | None] | None:
+    own = _OWN.get(script, (script,))
+    if any(name not in RANGES for name in own):
+        return None
+    ranges = "".join(RANGES[name] for name in own)
+    unspaced = "".join(RANGES[name] for name in UNSPACED)
+    other_unspaced = "".join(RANGES[name] for name in UNSPACED if name not in own)
+    mine = re.compile(f"[{ranges}]" if own[0] in UNSPACED else f"[{ranges}]+")
+    foreign_words = re.compile(rf"[^\W\d_{ranges}{unspaced}]+")
+    return mine, foreign_words, re.compile(f"[{other_unspaced}]") if other_unspaced else None
+
+
+def foreign_script(text: str, code: str) -> bool:
+    """Whether most of the text's words are in another script than the language's.
+
+    A word is a run of letters of one kind, or a single Han, Kana or Thai character, so that
+    ``用 Firefox 打开 GitHub`` is Chinese.  Text without letters, and languages whose script the suite
+    does not know, are never foreign.
+    """
+    script = script_of(code)
+    if script == "Latin" and text.isascii():
+        return False
+    patterns = _patterns(script)
+    if patterns is None:
+        return False
+    mine, foreign_words, foreign_characters = patterns
+    own = len(mine.findall(text))
+    foreign = len(foreign_words.findall(text))
+    if foreign_characters is not None:
+        foreign += len(foreign_characters.findall(text))
+    return foreign > own

@@ -1,0 +1,96 @@
+"""Putting a method's model together from the folders of other jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtsuite.data.batches import Text
+from mtsuite.data.corpus import Corpus
+from mtsuite.data.direction import Direction
+from mtsuite.data.prompts import Templates
+from mtsuite.jobs.context import JobContext
+from mtsuite.method import Artefacts, Method, Train
+from mtsuite.model.load import context_window, load_model, load_tokenizer
+from mtsuite.registry import configure
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+PHASE = "phase:"  # prefix of the input roles that hold a method's earlier phases
+
+
+def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> Text:
+    """The corpus as the base model's tokenizer reads it; kept in the worker."""
+    key = f"text:{context.keys['corpus']}:{context.keys['base']}:{spec['directions']}:{spec['max_length']}"
+    if key not in context.cache:
+        corpus_key = f"corpus:{context.keys['corpus']}"
+        if corpus_key not in context.cache:
+            context.cache[corpus_key] = Corpus.open(inputs["corpus"])
+        tokenizer_key = f"tokenizer:{context.keys['base']}"
+        if tokenizer_key not in context.cache:
+            context.cache[tokenizer_key] = load_tokenizer(
+                inputs["base"], trust_remote_code=spec["model"]["trust_remote_code"]
+            )
+        context.cache[key] = Text(
+            corpus=context.cache[corpus_key],
+            tokenizer=context.cache[tokenizer_key],
+            templates=open_templates(spec["templates"]),
+            directions=tuple(Direction.parse(d) for d in spec["directions"]),
+            max_length=spec["max_length"],
+        )
+    text: Text = context.cache[key]
+    return text
+
+
+def open_templates(templates: Mapping[str, Any]) -> Templates:
+    """The instruction templates of a specification: their texts are part of the key, so they are all there."""
+    return Templates(tuple(templates["texts"]))
+
+
+def open_base(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> PreTrainedModel:
+    """A fresh copy of the base model on the accelerator, if there is one."""
+    import torch
+
+    model = load_model(
+        inputs["base"], dtype=spec["model"]["dtype"], trust_remote_code=spec["model"]["trust_remote_code"]
+    )
+    window = context_window(model)
+    longest = spec.get("max_length", 0)
+    if window is not None and longest > window:
+        from mtsuite.errors import ModelError
+
+        raise ModelError(
+            f"train.max_length is {longest} tokens, the model's window is {window}: set train.max_length to {window} or less."
+        )
+    if torch.cuda.is_available():
+        model = model.to("cuda")
+    return model
+
+
+def open_method(spec: Mapping[str, Any]) -> Method:
+    return configure(spec["_use"], spec["_config"] if "_config" in spec else spec["config"])
+
+
+def open_adapted(
+    method: Method, model: nn.Module, inputs: Mapping[str, Path], phase: str | None, seed: int = 0
+) -> tuple[nn.Module, Artefacts]:
+    """The method's model as it is at the start of ``phase``; after all phases when it is None.
+
+    ``seed`` decides what ``attach`` draws (new experts, say); loaded parameters replace it later.
+    """
+    import torch
+
+    trains = [p.name for p in method.phases() if isinstance(p, Train)]
+    artefacts = Artefacts({role.removeprefix(PHASE): path for role, path in inputs.items() if role.startswith(PHASE)})
+    if method.phases():
+        model.requires_grad_(False)
+        torch.manual_seed(seed)
+        model = method.attach(model, artefacts, phase if phase is not None else trains[-1])
+        for name in trains:
+            if name == phase:
+                break
+            method.load(model, artefacts.folders[name])
+    return model, artefacts

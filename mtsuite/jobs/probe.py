@@ -1,0 +1,31 @@
+"""A method's phase that looks: tensors about the base model over held-out text."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mtsuite.jobs.assemble import open_base, open_method, open_text
+from mtsuite.jobs.context import JobContext
+from mtsuite.method import Probe
+
+
+def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
+    """Run the probe named in ``spec`` and write ``tensors.safetensors``."""
+    import torch
+    from safetensors.torch import save_file
+
+    method = open_method(spec)
+    probe = next(p for p in method.phases() if isinstance(p, Probe) and p.name == spec["phase"])
+    text = open_text(spec, inputs, context)
+    model = open_base(spec, inputs, context)
+    model.requires_grad_(False)
+    torch.manual_seed(0)
+    started = time.perf_counter()
+    tensors = probe.run(model, text)
+    save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, output / "tensors.safetensors")
+    (output / "seen.json").write_text(json.dumps({"directions": spec["directions"]}) + "\n")
+    return {"seconds": time.perf_counter() - started, "tensors": {n: list(t.shape) for n, t in tensors.items()}}

@@ -1,0 +1,252 @@
+"""The report: numbers of many jobs put into a results folder, then tables, matrices and figures from it.
+
+It reads translations, scores and summaries; it never loads a model.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mtsuite.jobs.context import JobContext
+from mtsuite.metrics.base import MetricResult
+from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS
+
+ALL = "all"
+
+
+def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
+    """Write a whole results folder into ``output``; inputs that are missing (failed jobs) leave holes."""
+    from mtsuite.report.build import build_report
+
+    scores = _scores(spec, inputs)
+    _write_csv(output / "scores.csv", SCORE_COLUMNS, _score_rows(spec, scores))
+    _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
+    _write_csv(output / "significance.csv", SIGNIFICANCE_COLUMNS, _significance_rows(spec, scores, context))
+    shutil.rmtree(output / "translations", ignore_errors=True)
+    for line in spec["lines"]:
+        source = inputs.get(line["translations"])
+        if source is not None:
+            folder = output / "translations" / line["method"] / str(line["seed"]) / line["trained_on"]
+            folder.mkdir(parents=True, exist_ok=True)
+            several = len(spec["test_sets"]) > 1
+            name = f"{line['test_set']}.{line['direction']}.txt" if several else f"{line['direction']}.txt"
+            shutil.copyfile(source / "hypotheses.txt", folder / name)
+    (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
+    _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
+    _write_json(output / "report.json", _report_json(spec, inputs, scores))
+    context.progress(step=1, total=2, text="tables and figures")
+    report = build_report(output)
+    return {"files": len(report.files)}
+
+
+# -- what the jobs left ---------------------------------------------------------------------------
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    summary: dict[str, Any] = json.loads((folder / "status.json").read_text(encoding="utf-8"))["summary"]
+    return summary
+
+
+Line = tuple[str, int, str, str, str]  # method, seed, trained_on, direction, test set
+
+
+def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict[str, Any]]:
+    """Metric -> result or error, of every line that was scored."""
+    found: dict[Line, dict[str, Any]] = {}
+    for line in spec["lines"]:
+        folder = inputs.get(line["scores"])
+        if folder is not None:
+            key = (line["method"], line["seed"], line["trained_on"], line["direction"], line["test_set"])
+            found[key] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+    return found
+
+
+def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> Iterable[list[Any]]:
+    for (method, seed, trained_on, direction, test_set), metrics in scores.items():
+        for name in spec["metrics"]:
+            entry = metrics[name]
+            if "error" not in entry:
+                score = f"{entry['score']:.6f}"
+                yield [method, seed, trained_on, direction, test_set, name, score, entry["signature"], entry["n"]]
+
+
+def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[list[Any]]:
+    """One row a method and seed; times and parameters of all its phases, of the model trained on everything."""
+    decoded: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    for line in spec["lines"]:
+        if line["trained_on"] == ALL and line["translations"] in inputs:
+            decoded.setdefault((line["method"], line["seed"]), []).append(_summary(inputs[line["translations"]]))
+    for (method, seed), translations in decoded.items():
+        seconds = sum(t.get("translate_seconds", 0.0) for t in translations)
+        segments = sum(t["segments"] for t in translations)
+        speed = round(segments / seconds, 2) if seconds else ""
+        total, active = (
+            _mean([t[name] for t in translations if name in t]) for name in ("total_parameters", "active_parameters")
+        )
+        phases = [
+            _summary(inputs[key])
+            for training in spec["trainings"]
+            if (training["method"], training["seed"], training["trained_on"]) == (method, seed, ALL)
+            for _, key in training["phases"]
+            if key in inputs
+        ]
+        trains = [phase for phase in phases if "trainable_parameters" in phase]
+        if not trains:
+            yield [method, seed, 0 if total else "", total, active, "", "", "", speed]
+            continue
+        time = sum(phase.get("train_seconds", phase.get("seconds", 0.0)) for phase in phases)
+        rate = sum(p["tokens"] for p in trains) / max(1e-9, sum(p["train_seconds"] for p in trains))
+        memory = max(phase["peak_memory_mb"] for phase in trains)
+        # What one phase trains may be a part of what another does: the table shows the translation phase's.
+        yield [
+            method, seed, trains[-1]["trainable_parameters"], total, active, round(time, 2), round(rate, 1),
+            round(memory, 1), speed,
+        ]  # fmt: skip
+
+
+def _mean(values: list[float]) -> int | str:
+    return round(sum(values) / len(values)) if values else ""
+
+
+def _significance_rows(
+    spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]], context: JobContext
+) -> Iterable[list[Any]]:
+    """Every trained row against the baseline, over all seeds at once, corrected over the directions (Holm)."""
+    from mtsuite.metrics.significance import compare, holm
+
+    baseline, settings = spec["baseline"], spec["significance"]
+    if baseline is None:
+        return
+    for name in spec["metrics"]:
+        for method in spec["methods"]:
+            if method == baseline:
+                continue
+            found = {}
+            for direction in spec["directions"]:
+                for test_set in spec["test_sets"]:
+                    ours = _results(spec, scores, method, direction, test_set, name)
+                    theirs = _results(spec, scores, baseline, direction, test_set, name)
+                    if ours and len(ours) == len(theirs):
+                        n = ours[0].n
+                        key = (direction, test_set)
+                        found[key] = (
+                            compare(ours, theirs, settings["test"], settings["rounds"], settings["seed"]), n
+                        )  # fmt: skip
+            corrected = holm({key: comparison.p_value for key, (comparison, _) in found.items()})
+            for key, (comparison, n) in found.items():
+                test = f"paired {settings['test'].replace('_', ' ')}, {settings['rounds']} rounds, seed {settings['seed']}"
+                yield [
+                    name, key[0], method, baseline, f"{comparison.delta:.6f}", f"{corrected[key]:.6f}",
+                    f"{test}, Holm over {len(found)}", n,
+                ]  # fmt: skip
+
+
+def _results(
+    spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]], method: str, direction: str, test_set: str, metric: str
+) -> list[MetricResult]:
+    found = []
+    for seed in spec["seeds"]:
+        entry = scores.get((method, seed, ALL, direction, test_set), {}).get(metric)
+        if entry is not None and "error" not in entry:
+            found.append(MetricResult.from_dict(entry))
+    return found
+
+
+# -- what stands around the numbers ---------------------------------------------------------------
+
+
+def _data(corpus: Path) -> dict[str, Any]:
+    from mtsuite.data.corpus import Corpus
+
+    opened = Corpus.open(corpus)
+    return {"fingerprint": opened.fingerprint, "pairs": opened.info["pairs"], "cleaning": opened.info["cleaning"],
+            "overlap": opened.info["overlap"], "notes": list(opened.notes)}  # fmt: skip
+
+
+def _report_json(
+    spec: dict[str, Any], inputs: Mapping[str, Path], scores: Mapping[Line, dict[str, Any]]
+) -> dict[str, Any]:
+    corpus = _data(inputs["corpus"])
+    errors = {
+        f"{name}: {entry[name]['error']}" for entry in scores.values() for name in spec["metrics"] if "error" in entry[name]
+    }
+    base = _summary(inputs["base"])
+    return {
+        **spec["report"],
+        "model": f"{base.get('parameters', 0) / 1e6:.1f} M parameters, {base['made']}",
+        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors)],
+        "metric_notes": _metric_notes(spec),
+        "fairness": _fairness(spec, inputs),
+        "failed": spec["_failed"],
+        "learning_curves": _curves(spec, inputs),
+    }
+
+
+def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
+    if "COMET" not in spec["metrics"]:
+        return {}
+    if spec["_comet"]["checkpoint"] != "embedded":
+        return {}
+    from mtsuite.metrics.comet_embedded import describe_card
+
+    return {"COMET": describe_card()}
+
+
+def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """Fingerprints of the parallel text that each model consumed; equal within a seed and a set of directions."""
+    streams, groups = [], {}
+    for training in spec["trainings"]:
+        for name, key in training["phases"]:
+            summary = _summary(inputs[key]) if key in inputs else {}
+            if summary.get("text") != "parallel":
+                continue
+            stream = {
+                "method": training["method"],
+                "seed": training["seed"],
+                "trained_on": training["trained_on"],
+                "phase": name,
+                "fingerprint": summary["fingerprint"],
+                "target_tokens": summary["target_tokens"],
+                "updates": summary["updates"],
+            }
+            streams.append(stream)
+            groups.setdefault((training["seed"], training["trained_on"]), set()).add(summary["fingerprint"])
+    consistent = all(len(found) == 1 for found in groups.values())
+    message = (
+        "All trained rows consumed the same stream of parallel text, batch by batch."
+        if consistent
+        else "Rows of this table consumed DIFFERENT streams of parallel text: their scores do not compare methods alone."
+    )
+    return {"consistent": consistent, "streams": streams, "message": message}
+
+
+def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120) -> dict[str, list[list[float]]]:
+    """Loss of the translation phase by update, averaged in at most ``points`` steps, of the first seed."""
+    curves: dict[str, list[list[float]]] = {}
+    for training in spec["trainings"]:
+        key = training["phases"][-1][1]
+        if training["trained_on"] != ALL or training["seed"] != spec["seeds"][0] or key not in inputs:
+            continue
+        losses = _summary(inputs[key])["losses"]
+        width = max(1, -(-len(losses) // points))
+        chunks = [losses[start : start + width] for start in range(0, len(losses), width)]
+        curves[training["method"]] = [
+            [min(len(losses), (i + 1) * width), sum(chunk) / len(chunk)] for i, chunk in enumerate(chunks)
+        ]
+    return curves
+
+
+def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[list[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        writer.writerows(rows)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

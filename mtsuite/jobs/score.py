@@ -1,0 +1,41 @@
+"""Scores of one file of translations, with what the significance tests need."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mtsuite.data.corpus import Corpus
+from mtsuite.data.direction import Direction
+from mtsuite.jobs.context import JobContext
+
+
+def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
+    """Write ``scores.json``: metric -> score, signature, n, segment scores and statistics.
+
+    A metric that cannot be computed is written with its reason; the others are there.
+    """
+    from mtsuite.errors import MetricError
+    from mtsuite.metrics import make_metrics
+
+    direction = Direction.parse(spec["direction"])
+    corpus_key = f"corpus:{context.keys['corpus']}"
+    if corpus_key not in context.cache:
+        context.cache[corpus_key] = Corpus.open(inputs["corpus"])
+    pairs = context.cache[corpus_key].test(direction, spec["test_set"])
+    hypotheses = (inputs["translations"] / "hypotheses.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    key = f"metrics:{json.dumps([spec['metrics'], spec['profile'], spec['_comet']])}"
+    if key not in context.cache:
+        context.cache[key] = make_metrics(spec["metrics"], spec["profile"], spec["_comet"])
+    scores: dict[str, Any] = {}
+    for metric in context.cache[key]:
+        try:
+            result = metric.score(direction, [s for s, _ in pairs], hypotheses, [t for _, t in pairs])
+        except MetricError as error:
+            scores[metric.name] = {"error": str(error)}
+        else:
+            scores[metric.name] = result.to_dict()
+    (output / "scores.json").write_text(json.dumps(scores) + "\n")
+    return {name: entry.get("score", entry.get("error")) for name, entry in scores.items()}

@@ -1,0 +1,105 @@
+"""A method's phase that learns."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mtsuite.errors import MethodError
+from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
+from mtsuite.jobs.context import JobContext
+from mtsuite.method import Train
+
+
+def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
+    """Train one phase and save what it trained; leaves ``checkpoint/`` while it runs, and removes it."""
+    import torch
+
+    from mtsuite.data.batches import MonolingualStream, ParallelStream
+    from mtsuite.train import memory
+    from mtsuite.train.loop import LoopSettings, fit, make_accelerator
+    from mtsuite.train.optim import OptimizerSettings
+
+    settings = spec["train"]
+    method = open_method(spec)
+    phase = next(p for p in method.phases() if isinstance(p, Train) and p.name == spec["phase"])
+    text = open_text(spec, inputs, context)
+    accelerator = make_accelerator(settings["mixed_precision"])
+    memory.reset_peak()
+    base = open_base(spec, inputs, context)
+    model, _ = open_adapted(method, base, inputs, phase.name, seed=spec["seed"])
+    model.requires_grad_(False)
+    for parameter in method.trainable(model, phase):
+        parameter.requires_grad_(True)
+        if parameter.dtype != torch.float32:
+            parameter.data = parameter.data.float()  # trained weights are updated in full precision
+    model = model.to(accelerator.device)
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    stream: ParallelStream | MonolingualStream
+    if phase.text == "parallel":
+        stream = ParallelStream(
+            text,
+            seed=spec["seed"],
+            tokens_per_batch=settings["tokens_per_batch"],
+            sentences_per_batch=settings["sentences_per_batch"],
+            accumulation=settings["gradient_accumulation_steps"],
+            loss_on=phase.loss_on,
+        )
+    else:
+        stream = MonolingualStream(
+            text,
+            seed=spec["seed"],
+            tokens_per_batch=settings["tokens_per_batch"],
+            accumulation=settings["gradient_accumulation_steps"],
+        )
+    torch.manual_seed(spec["seed"])
+    result = fit(
+        method,
+        model,
+        stream,
+        LoopSettings(
+            steps=settings["steps"],
+            optimizer=OptimizerSettings(
+                name=settings["optimizer"],
+                learning_rate=settings["learning_rate"],
+                weight_decay=settings["weight_decay"],
+                beta2=settings["beta2"],
+            ),
+            schedule=settings["schedule"],
+            warmup_steps=settings["warmup_steps"],
+            max_grad_norm=settings["max_grad_norm"],
+            checkpoint_seconds=spec["_checkpoint_seconds"],
+        ),
+        accelerator,
+        checkpoint=output / "checkpoint",
+        progress=context.progress,
+    )
+    still = {id(p) for p in model.parameters() if p.requires_grad}
+    if still != trained:
+        raise MethodError(
+            f"{spec['use']}: the set of trained parameters changed during phase {phase.name!r}: "
+            "a method must not set requires_grad while it trains."
+        )
+    if accelerator.is_main_process:
+        method.save(model, output)
+        shutil.rmtree(output / "checkpoint", ignore_errors=True)
+    return {
+        "losses": result.losses,
+        "trainable_parameters": result.trained_parameters,
+        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "active_parameters": method.active_parameters(model),
+        "tokens": result.tokens,
+        "target_tokens": result.target_tokens,
+        "padding_share": result.padding_tokens / max(1, result.tokens),
+        "too_long": stream.too_long,
+        "updates": len(result.losses),
+        "train_seconds": result.seconds,
+        "tokens_per_second": result.tokens / max(1e-9, result.seconds),
+        "peak_memory_mb": memory.peak_mb(),
+        "text": phase.text,
+        "fingerprint": result.fingerprint,
+        "resumed_at": result.resumed_at,
+    }
+

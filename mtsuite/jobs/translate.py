@@ -1,0 +1,108 @@
+"""A trained (or untrained) method's translations of one test set in one direction."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtsuite.data.batches import Text
+from mtsuite.data.direction import Direction
+from mtsuite.jobs.assemble import PHASE, open_adapted, open_base, open_method, open_text
+from mtsuite.jobs.context import JobContext
+from mtsuite.method import Method
+from mtsuite.translate.decode import Decoding, translate
+
+
+def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
+    """Write ``hypotheses.txt``, one line a segment, and ``trace.safetensors`` if the method shows something."""
+    from safetensors.torch import save_file
+
+    direction = Direction.parse(spec["direction"])
+    text = open_text(spec, inputs, context)
+    pairs = text.corpus.test(direction, spec["test_set"])
+    sources = [source for source, _ in pairs]
+    if spec["_use"] == "source-copy":  # the floor: what copying the input would score
+        (output / "hypotheses.txt").write_text("".join(line + "\n" for line in sources), encoding="utf-8")
+        return {"segments": len(sources)}
+    method, model = _open(spec, inputs, context)
+    started = time.perf_counter()
+    result = _decoded(spec, text, method, model, direction, sources, context)
+    seconds = time.perf_counter() - started
+    (output / "hypotheses.txt").write_text("".join(line + "\n" for line in result.lines), encoding="utf-8")
+    trace = method.trace(model)
+    if trace:
+        save_file({n: t.detach().cpu().contiguous() for n, t in trace.items()}, output / "trace.safetensors")
+    return {
+        "segments": len(sources),
+        "translate_seconds": seconds,
+        "segments_per_second": len(sources) / max(1e-9, seconds),
+        "new_tokens": result.new_tokens,
+        "stopped_at_limit": result.stopped_at_limit,
+        "empty": sum(not line for line in result.lines),
+        "total_parameters": sum(p.numel() for p in model.parameters()),
+        "active_parameters": method.active_parameters(model),
+    }
+
+
+def translate_text(
+    spec: dict[str, Any], inputs: Mapping[str, Path], lines: Sequence[str], context: JobContext
+) -> list[str]:
+    """Any lines instead of a test set's, with the model of a translate job."""
+    text = open_text(spec, inputs, context)
+    method, model = _open(spec, inputs, context)
+    return _decoded(spec, text, method, model, Direction.parse(spec["direction"]), list(lines), context).lines
+
+
+def _decoded(
+    spec: dict[str, Any],
+    text: Text,
+    method: Method,
+    model: Any,
+    direction: Direction,
+    sources: list[str],
+    context: JobContext,
+) -> Decoding:
+    method.focus(model, direction)
+    settings = spec["translate"]
+    return translate(
+        model,
+        text.tokenizer,
+        _prompts(spec, text, direction, sources, method.shots),
+        batch_size=settings["batch_size"],
+        num_beams=settings["num_beams"],
+        max_new_tokens=settings["max_new_tokens"],
+        progress=context.progress,
+    )
+
+
+def _open(spec: dict[str, Any], inputs: Mapping[str, Path], context: JobContext) -> tuple[Any, Any]:
+    """The method with its model; the worker keeps it, for all directions of a row follow one another."""
+    sources = {role: key for role, key in context.keys.items() if role == "base" or role.startswith(PHASE)}
+    key = "model:" + json.dumps([spec["identity"], spec["config"], spec.get("seed"), sources])
+    if key not in context.cache:
+        method = open_method(spec)
+        base = open_base(spec, inputs, context)
+        model, _ = open_adapted(method, base, inputs, None, seed=spec.get("seed", 0))
+        model.eval().requires_grad_(False)
+        context.cache[key] = (method, model.to(next(base.parameters()).device))
+    method, model = context.cache[key]
+    return method, model
+
+
+def _prompts(
+    spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool
+) -> list[str]:
+    template = spec["evaluation_template"]
+    if not in_context:
+        return [text.templates.prompt(direction, source, template) for source in sources]
+    pool = text.corpus.pairs("train", direction)
+    prompts = []
+    for number, source in enumerate(sources):
+        chance = random.Random(f"shots:{spec['seed']}:{direction}:{number}")
+        shots = [chance.choice(pool) for _ in range(spec["shots"])]
+        prompts.append(text.templates.in_context_prompt(direction, shots, source, template))
+    return prompts

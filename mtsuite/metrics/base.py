@@ -1,0 +1,82 @@
+"""What a metric is: lines in, one number between 0 and 100 out, with the statistics behind it.
+
+A metric never generates and never reads the store; it is given sources, hypotheses and references
+of one direction and answers with a ``MetricResult``.  The result carries what a significance test
+needs (sufficient statistics or segment scores), so that no test scores twice.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from mtsuite.data.direction import Direction
+from mtsuite.errors import MetricError
+
+
+@dataclass(frozen=True)
+class MetricResult:
+    """The score of one system on one direction.
+
+    ``score`` is 0–100.  ``segments`` holds one score (0–100) a segment, or None where the metric
+    is not defined on a segment (BLEU).  ``statistics`` holds the sufficient statistics of each
+    segment, ``n`` rows, in sacrebleu's order; None for metrics whose corpus score is the mean of
+    their segments (COMET).  ``signature`` says how the number was made, and is enough to
+    aggregate the statistics again.
+    """
+
+    metric: str
+    score: float
+    signature: str
+    n: int
+    segments: list[float] | None = None
+    statistics: list[list[float]] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """A plain dictionary for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> MetricResult:
+        """The inverse of ``to_dict``.  Raises MetricError when keys are missing or unknown."""
+        known = {field.name for field in fields(cls)}
+        missing = {"metric", "score", "signature", "n"} - set(data)
+        if missing or set(data) - known:
+            raise MetricError(f"A metric result has the keys {sorted(known)}; found {sorted(data)}.")
+        return cls(**data)
+
+
+class Metric(ABC):
+    """Scores hypotheses against references.  ``name`` is the column's heading."""
+
+    name: str
+
+    @abstractmethod
+    def signature(self, direction: Direction) -> str:
+        """How the score of this direction is made: options and versions, as printed under a table."""
+
+    @abstractmethod
+    def _score(
+        self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[str]
+    ) -> MetricResult:
+        """Score lists that ``score`` has already checked."""
+
+    def score(
+        self, direction: Direction, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+    ) -> MetricResult:
+        """Score one direction; all three sequences hold one segment a line, in the same order.
+
+        An empty hypothesis is a bad translation, not an error.  Raises MetricError when the numbers
+        of lines differ, when there are none, or when the metric cannot be computed here.
+        """
+        counts = (len(sources), len(hypotheses), len(references))
+        if len(set(counts)) != 1:
+            raise MetricError(
+                f"{self.name} {direction}: sources, hypotheses and references need the same number of lines; "
+                f"found {counts[0]} sources, {counts[1]} hypotheses and {counts[2]} references."
+            )
+        if not counts[0]:
+            raise MetricError(f"{self.name} {direction}: nothing to score, the files are empty.")
+        return self._score(direction, list(sources), list(hypotheses), list(references))

@@ -1,0 +1,96 @@
+"""Loading a causal language model and its tokenizer from a folder or a hub name."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mtsuite.errors import ModelError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+def load_model(
+    name_or_path: str | Path,
+    *,
+    dtype: str = "float32",
+    revision: str | None = None,
+    trust_remote_code: bool = False,
+    offline: bool = False,
+) -> PreTrainedModel:
+    """A causal language model in eval mode on the CPU.
+
+    Raises ModelError with what was looked for when it cannot be had.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    with _explained(name_or_path, offline):
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            str(name_or_path),
+            dtype=getattr(torch, dtype),
+            revision=revision or "main",
+            trust_remote_code=trust_remote_code,
+            local_files_only=offline or Path(name_or_path).is_dir(),
+        )
+    return model.eval()
+
+
+def load_tokenizer(
+    name_or_path: str | Path, *, revision: str | None = None, trust_remote_code: bool = False, offline: bool = False
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a model, padding on the right, with a padding token that always exists."""
+    from transformers import AutoTokenizer
+
+    with _explained(name_or_path, offline):
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(name_or_path),
+            revision=revision or "main",
+            trust_remote_code=trust_remote_code,
+            local_files_only=offline or Path(name_or_path).is_dir(),
+        )
+    if tokenizer.eos_token_id is None:
+        raise ModelError(
+            f"{name_or_path}: expected a tokenizer with an end-of-sequence token (translations end with it); found none."
+        )
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = "right"
+    return tokenizer
+
+
+class _explained:
+    """Turns the many ways in which transformers reports a missing model into one message."""
+
+    def __init__(self, name: str | Path, offline: bool) -> None:
+        self.name, self.offline = str(name), offline
+
+    def __enter__(self) -> None:
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, OSError | ValueError):
+            where = "a folder with config.json" if os.sep in self.name or self.name.startswith(".") else "a hub name"
+            hint = (
+                "Without a network only folders and cached models can be opened."
+                if self.offline
+                else "Check the name, the network, and `model.trust_remote_code` if the checkpoint ships code."
+            )
+            first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            raise ModelError(
+                f"model.name_or_path: {self.name!r} cannot be opened as {where}: {first} {hint}"
+            ) from error
+
+
+def context_window(model: PreTrainedModel) -> int | None:
+    """Longest sequence in tokens that the model's positions allow; None when unlimited (BLOOM's ALiBi)."""
+    config = model.config
+    if config.model_type == "bloom":
+        return None
+    for name in ("max_position_embeddings", "n_positions", "model_max_length", "seq_length"):
+        value = getattr(config, name, None)
+        if isinstance(value, int) and 0 < value < 10**7:
+            return value
+    return None

@@ -1,0 +1,353 @@
+"""Recipe to plan: which jobs a table needs, each with a key that says when it can be shared.
+
+A row's phases become ``probe`` and ``train`` jobs; a phase's key holds only the part of the
+configuration that the phase depends on, so rows that differ later share what comes before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtsuite.data.direction import Direction
+from mtsuite.data.prompts import Templates
+from mtsuite.errors import MethodError, RecipeError
+from mtsuite.jobs.assemble import PHASE
+from mtsuite.method import Method, Probe, Train
+from mtsuite.plan.graph import Job, Plan
+from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
+from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
+from mtsuite.registry import configure, identity
+
+FLOOR = "source-copy"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One file of translations and its scores: where a number of the tables comes from."""
+
+    method: str
+    seed: int
+    trained_on: str
+    direction: str
+    test_set: str
+    translations: str  # key of the translate job
+    scores: str  # key of the score job
+
+
+@dataclass(frozen=True)
+class Training:
+    """The phases of one trained model, in order: (name of the phase, key of its job)."""
+
+    method: str
+    seed: int
+    trained_on: str
+    phases: tuple[tuple[str, str], ...]
+
+
+@dataclass
+class Planned:
+    """A plan and what its results will be put together from."""
+
+    plan: Plan
+    recipe: Recipe
+    folder: Path
+    methods: dict[str, Method]
+    lines: list[Line] = field(default_factory=list)
+    trainings: list[Training] = field(default_factory=list)
+    corpus: str = ""
+    base: str = ""
+
+
+def make_plan(read: ReadRecipe) -> Planned:
+    """Plan a recipe; nothing runs.
+
+    Raises RecipeError, MethodError, DataError or MetricError for what can be known to fail.
+    """
+    return _Planner(read).build()
+
+
+class _Planner:
+    def __init__(self, read: ReadRecipe) -> None:
+        self.recipe, self.folder = read.recipe, read.folder
+        self.templates = self._templates()
+        self.methods = {name: self._method(name, row) for name, row in self.recipe.methods.items()}
+        self.out = Planned(Plan(), self.recipe, self.folder, self.methods)
+        self.model = {
+            "dtype": self.recipe.model.dtype,
+            "trust_remote_code": self.recipe.model.trust_remote_code,
+        }
+
+    def build(self) -> Planned:
+        recipe = self.recipe
+        self.out.corpus = self._corpus()
+        self.out.base = self._base()
+        comet = comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
+        self.score_spec = {
+            "version": VERSIONS["score"],
+            "metrics": list(recipe.metrics.names),
+            "profile": recipe.metrics.profile,
+            "comet": comet,
+            "_comet": recipe.metrics.comet.model_dump(mode="json"),
+        }
+        if recipe.report.floor:
+            for direction in recipe.directions:
+                self._line(FLOOR, None, 0, "all", direction, {})
+        for seed in recipe.seeds:
+            for name in recipe.methods:
+                phases = self._phases(name, seed, recipe.directions, recipe.train.max_steps, "all")
+                for direction in recipe.directions:
+                    self._line(name, self.methods[name], seed, "all", direction, phases)
+        if recipe.transfer is not None:
+            for seed in recipe.seeds:
+                for name in recipe.transfer.methods:
+                    self._transfer(name, seed)
+        return self.out
+
+    def _transfer(self, name: str, seed: int) -> None:
+        recipe = self.recipe
+        assert recipe.transfer is not None
+        if not any(isinstance(phase, Train) for phase in self.methods[name].phases()):
+            raise RecipeError(
+                f"transfer.methods: {name!r} trains nothing, so it has no transfer matrix; name rows that are trained."
+            )
+        steps = recipe.transfer.max_steps or recipe.train.max_steps
+        for trained_on in recipe.transfer.directions or recipe.directions:
+            phases = self._phases(name, seed, [trained_on], steps, trained_on)
+            for direction in recipe.directions:
+                self._line(name, self.methods[name], seed, trained_on, direction, phases)
+
+    # -- what every row shares --------------------------------------------------------------------
+
+    def _templates(self) -> Templates:
+        chosen = self.recipe.prompts.templates
+        templates = Templates.builtin() if chosen == "builtin" else Templates.read(self.folder / chosen)
+        index = self.recipe.prompts.evaluation_template
+        if index >= len(templates.texts):
+            raise RecipeError(
+                f"prompts.evaluation_template is {index}, but there are {len(templates.texts)} templates: "
+                f"0 to {len(templates.texts) - 1}."
+            )
+        return templates
+
+    def _method(self, name: str, row: Row) -> Method:
+        try:
+            method = configure(row.use or name, row.config)
+        except MethodError as error:
+            raise MethodError(f"methods.{name}: {error}") from error
+        return method
+
+    def _corpus(self) -> str:
+        from mtsuite.data.sources import check_source, source_fingerprint
+
+        recipe = self.recipe
+        data = recipe.data.model_dump(mode="json")
+        directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
+        check_source(data, directions, self.folder)
+        return self.out.plan.add(
+            Job(
+                "corpus",
+                "corpus",
+                {
+                    "version": VERSIONS["corpus"],
+                    "fingerprint": source_fingerprint(data, self.folder, directions),
+                    "settings": _without_places(data),
+                    "directions": directions,
+                    "_data": data,
+                    "_folder": str(self.folder),
+                },
+                cost=10.0,
+            )
+        )
+
+    def _base(self) -> str:
+        recipe = self.recipe
+        model = recipe.model
+        pretrain = model.pretrain.model_dump(mode="json", exclude={"use_shipped", "directions"})
+        run = {"_use_shipped": model.pretrain.use_shipped, "_checkpoint_seconds": recipe.train.checkpoint_seconds}
+        if model.name_or_path == "pretrain":
+            spec: dict[str, Any] = {
+                "version": VERSIONS["base"],
+                "model": {"name_or_path": "pretrain", "pretrain": pretrain},
+                "directions": model.pretrain.directions or recipe.directions,
+                "templates": self._template_spec(),
+                **run,
+            }
+            tokens = model.pretrain.steps * model.pretrain.rows_per_batch * model.pretrain.row_tokens
+            return self.out.plan.add(
+                Job("base", "base model", spec, {"corpus": self.out.corpus}, exclusive=True, cost=tokens / 20_000)
+            )
+        spec = {
+            "version": VERSIONS["base"],
+            "model": {
+                "name_or_path": model.name_or_path,
+                "revision": model.revision,
+                **self.model,
+                "identity": checkpoint_identity(model.name_or_path, self.folder),
+            },
+            **run,
+        }
+        return self.out.plan.add(Job("base", "base model", spec, {}, exclusive=True, cost=30.0))
+
+    def _template_spec(self) -> dict[str, Any]:
+        return {"texts": list(self.templates.texts)}
+
+    # -- one row ----------------------------------------------------------------------------------
+
+    def _phases(self, name: str, seed: int, directions: list[str], steps: int, trained_on: str) -> dict[str, str]:
+        """Jobs for the phases of a row; role -> key, for what comes after."""
+        recipe, method, row = self.recipe, self.methods[name], self.recipe.methods[name]
+        use = row.use or name
+        config = method.config.model_dump(mode="json")
+        roles: dict[str, str] = {}
+        trains = [phase for phase in method.phases() if isinstance(phase, Train)]
+        on = "" if trained_on == "all" else f" on {trained_on}"
+        for phase in method.phases():
+            # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
+            # direction is trained on afterwards: so the transfer matrix shares them.
+            seen = directions if isinstance(phase, Train) and phase.text == "parallel" else recipe.directions
+            common = {
+                "directions": list(seen),
+                "templates": self._template_spec(),
+                "max_length": recipe.train.max_length,
+                "model": self.model,
+                "phase": phase.name,
+                "_use": use,
+            }
+            inputs = {"corpus": self.out.corpus, "base": self.out.base, **roles}
+            if isinstance(phase, Probe):
+                job = Job(
+                    "probe",
+                    f"{name}: {phase.name}",
+                    {
+                        "version": VERSIONS["probe"],
+                        "identity": identity(type(phase)),
+                        "settings": phase.model_dump(mode="json"),
+                        "_config": config,
+                        **common,
+                    },
+                    {"corpus": self.out.corpus, "base": self.out.base},
+                    cost=10.0,
+                )
+            else:
+                mono = phase.text == "monolingual"
+                updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
+                job = Job(
+                    "train",
+                    f"{name}: {phase.name}{'' if mono else on} (seed {seed})",
+                    {
+                        "version": VERSIONS["train"],
+                        "identity": identity(type(method)),
+                        "config": config if phase.settings is None else {k: config[k] for k in phase.settings},
+                        "seed": seed,
+                        "train": self._train_spec(row, phase, updates, last=phase is trains[-1]),
+                        "_checkpoint_seconds": recipe.train.checkpoint_seconds,
+                        **common,
+                    },
+                    inputs,
+                    cost=updates * recipe.train.tokens_per_batch * recipe.train.gradient_accumulation_steps / 10_000,
+                )
+            roles[PHASE + phase.name] = self.out.plan.add(job)
+        if trains:
+            names = tuple((p.name, roles[PHASE + p.name]) for p in method.phases())
+            self.out.trainings.append(Training(name, seed, trained_on, names))
+        return roles
+
+    def _train_spec(self, row: Row, phase: Train, steps: int, *, last: bool) -> dict[str, Any]:
+        """The budget of one phase: the row's own values for its last phase, then the recipe's, then the method's."""
+        train = self.recipe.train
+        own = row.train if last else type(row.train)()
+        shared = train.learning_rate if last else None
+        return {
+            "steps": steps,
+            "learning_rate": own.learning_rate or shared or phase.learning_rate,
+            "optimizer": own.optimizer or train.optimizer,
+            "weight_decay": train.weight_decay if own.weight_decay is None else own.weight_decay,
+            **train.model_dump(
+                mode="json",
+                include={
+                    "tokens_per_batch",
+                    "sentences_per_batch",
+                    "gradient_accumulation_steps",
+                    "beta2",
+                    "schedule",
+                    "warmup_steps",
+                    "max_grad_norm",
+                    "mixed_precision",
+                },
+            ),
+        }
+
+    def _line(
+        self,
+        name: str,
+        method: Method | None,
+        seed: int,
+        trained_on: str,
+        direction: str,
+        phases: Mapping[str, str],
+    ) -> None:
+        recipe = self.recipe
+        on = "" if trained_on == "all" else f" (trained on {trained_on})"
+        for test_set in self._test_sets(direction):
+            spec: dict[str, Any] = {
+                "version": VERSIONS["translate"],
+                "direction": direction,
+                "directions": [direction],
+                "test_set": test_set,
+                "templates": self._template_spec(),
+                "max_length": recipe.train.max_length,
+                "evaluation_template": recipe.prompts.evaluation_template,
+                "translate": recipe.translate.model_dump(mode="json"),
+                "model": self.model,
+            }
+            inputs = {"corpus": self.out.corpus, "base": self.out.base}
+            if method is None:
+                spec |= {"identity": FLOOR, "_use": FLOOR}
+            else:
+                row = recipe.methods[name]
+                spec |= {
+                    "identity": identity(type(method)),
+                    "config": method.config.model_dump(mode="json"),
+                    "_use": row.use or name,
+                }
+                if phases or method.shots:
+                    spec["seed"] = seed
+                if method.shots:
+                    spec["shots"] = recipe.prompts.shots
+                inputs |= phases
+            translations = self.out.plan.add(
+                Job("translate", f"{name}{on}: translate {direction}", spec, inputs, cost=2.0)
+            )
+            scores = self.out.plan.add(
+                Job(
+                    "score",
+                    f"{name}{on}: score {direction}",
+                    {**self.score_spec, "direction": direction, "test_set": test_set},
+                    {"corpus": self.out.corpus, "translations": translations},
+                    cost=0.5,
+                )
+            )
+            self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
+
+    def _test_sets(self, direction: str) -> list[str]:
+        from mtsuite.data.sources import test_set_names
+
+        names = test_set_names(self.recipe.data.model_dump(mode="json"), Direction.parse(direction), self.folder)
+        if not names:
+            raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")
+        return names
+
+
+_PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold paths: contents count, not places
+
+
+def _without_places(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a data section that decide the text, beside the contents of its files."""
+    text = data["text"]
+    if text["source"] == "files":
+        kept = {key: value for key, value in text.items() if key not in _PLACES}
+        return {**data, "text": {**kept, "test_sets": list(text["test"])}}
+    return dict(data)

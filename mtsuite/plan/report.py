@@ -1,0 +1,105 @@
+"""The report job of a plan: what its tables, matrices and notes are made from."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mtsuite.method import Train
+from mtsuite.plan.build import FLOOR, Planned
+from mtsuite.plan.graph import Job, Plan
+from mtsuite.plan.keys import VERSIONS
+from mtsuite.recipe.schema import Recipe
+from mtsuite.recipe.write import resolved_yaml
+
+SCHEMA = 1
+
+
+def report_plan(
+    planned: Planned,
+    available: Collection[str],
+    failed: Sequence[dict[str, str]],
+    *,
+    results: Path,
+    environment: dict[str, Any],
+    command: str,
+) -> Plan:
+    """The jobs that have output (``available``, keys) and one report over them.
+
+    The inputs of the report are the keys themselves as roles; a job that failed is not among them and
+    leaves a hole, with its reason in ``failed`` (job, error).
+    """
+    recipe = planned.recipe
+    plan = Plan()
+    for job in planned.plan:
+        if job.key in available:
+            plan.add(job)
+    inputs = {key: key for key in plan.jobs}
+    inputs |= {"corpus": planned.corpus, "base": planned.base}
+    spec = {
+        "version": VERSIONS["report"],
+        "methods": list(recipe.methods),
+        "metrics": recipe.metrics.names,
+        "seeds": recipe.seeds,
+        "directions": recipe.directions,
+        "test_sets": list(dict.fromkeys(line.test_set for line in planned.lines)),
+        "baseline": recipe.report.baseline,
+        "significance": recipe.significance.model_dump(mode="json"),
+        "lines": [asdict(line) for line in planned.lines],
+        "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
+        "recipe_yaml": resolved_yaml(recipe, results),
+        "report": _page(planned, command),
+        "_failed": list(failed),
+        "_environment": environment,
+        "_comet": recipe.metrics.comet.model_dump(mode="json"),
+    }
+    plan.add(Job("report", "report", spec, inputs, cost=10.0))
+    return plan
+
+
+def _page(planned: Planned, command: str) -> dict[str, Any]:
+    """What report.json says besides numbers."""
+    recipe = planned.recipe
+    floor = [FLOOR] if recipe.report.floor else []
+    decoding = "greedy" if recipe.translate.num_beams == 1 else f"beam {recipe.translate.num_beams}"
+    return {
+        "schema": SCHEMA,
+        "title": recipe.title or recipe.name,
+        "methods": [*floor, *recipe.methods],
+        "labels": {name: row.label or name for name, row in recipe.methods.items()},
+        "directions": recipe.directions,
+        "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
+        "baseline": recipe.report.baseline,
+        "metrics": recipe.metrics.names,
+        "notes": [],
+        "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))},
+        "transfer": _transfer(recipe),
+        "decoding": f"{decoding}, at most {recipe.translate.max_new_tokens} new tokens",
+        "data": recipe.data.text.source,
+        "command": command,
+        "significance_alpha": recipe.significance.alpha,
+    }
+
+
+def _transfer(recipe: Recipe) -> dict[str, Any] | None:
+    transfer = recipe.transfer
+    if transfer is None:
+        return None
+    return {"methods": transfer.methods, "base": transfer.base, "directions": transfer.directions or recipe.directions}
+
+
+def _note(planned: Planned, name: str) -> str:
+    """Learning rates of a row, and what the method itself wants known."""
+    recipe, method, row = planned.recipe, planned.methods[name], planned.recipe.methods[name]
+    trains = [phase for phase in method.phases() if isinstance(phase, Train)]
+    parts = []
+    for phase in trains:
+        last = phase is trains[-1]
+        rate = (row.train.learning_rate or recipe.train.learning_rate) if last else None
+        optimizer = (row.train.optimizer if last else None) or recipe.train.optimizer
+        which = f" ({phase.name})" if len(trains) > 1 else ""
+        parts.append(f"{optimizer} {rate or phase.learning_rate:g}{which}")
+    note = ", ".join(parts)
+    return "; ".join(text for text in (note, method.note()) if text)

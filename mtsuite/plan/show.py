@@ -1,0 +1,37 @@
+"""A plan for the eye."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from mtsuite.plan.build import Planned
+from mtsuite.plan.cost import base_estimate, row_estimates
+from mtsuite.plan.graph import Job
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def print_plan(planned: Planned, done: Callable[[Job], bool], console: Console, *, every_job: bool = False) -> None:
+    """Jobs by kind with what is cached, the base model, and what each row costs."""
+    from rich.table import Table
+
+    jobs = list(planned.plan)
+    cached = {job.key for job in jobs if done(job)}
+    kinds = Table("kind", "jobs", "cached", "to run", box=None, pad_edge=False)
+    for kind in dict.fromkeys(job.kind for job in jobs):
+        mine = [job for job in jobs if job.kind == kind]
+        have = sum(job.key in cached for job in mine)
+        kinds.add_row(kind, str(len(mine)), str(have), str(len(mine) - have))
+    console.print(kinds)
+    base = base_estimate(planned)
+    console.print(f"\nBase model: {base.text}")
+    table = Table("row", "trained", "updates", "pairs seen", "tokens at most", "memory", "remark", box=None, pad_edge=False)
+    for row in row_estimates(planned, base):
+        table.add_row(row.name, row.trained, row.updates, row.pairs, row.tokens, row.memory, row.remark)
+    console.print(table)
+    if every_job:
+        for job in jobs:
+            state = "cached" if job.key in cached else "to run"
+            console.print(f"{job.key}  {state:7}  {job.kind:10} {job.label}", highlight=False)

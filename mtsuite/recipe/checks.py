@@ -1,0 +1,83 @@
+"""Keys that must agree with other keys, checked on the tree so that the message stands at the very word.
+
+The schema checks the same when a recipe is made in Python; here the nearest name is added, all
+problems are found at once, also beside wrong types elsewhere, and list entries are pointed at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mtsuite.data.direction import Direction
+from mtsuite.errors import DataError, did_you_mean
+from mtsuite.recipe.schema import Transfer
+from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Problem, Scalar, dotted
+
+_NAME = re.compile(r"[^\W_][\w.+-]*")
+
+
+def check(tree: Mapping) -> list[tuple[Keys, Problem]]:
+    """Problems, each with the keys of the list or value that it is about."""
+    return [*_directions(tree), *_twice(tree, "seeds"), *_rows(tree), *_transfer_directions(tree), *_name(tree)]
+
+
+def _items(tree: Mapping, *keys: str) -> list[tuple[Keys, Scalar]]:
+    node = tree.get(*keys)
+    items = node.items if isinstance(node, Listing) else []
+    return [((*keys, index), item) for index, item in enumerate(items) if isinstance(item, Scalar)]
+
+
+def _directions(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
+    for keys, item in _items(tree, "directions"):
+        if isinstance(item.value, str):
+            try:
+                Direction.parse(item.value)
+            except DataError as error:
+                yield keys, Problem(item.place, f"{dotted(keys)}: {error}")
+    yield from _twice(tree, "directions")
+
+
+def _twice(tree: Mapping, key: str) -> Iterator[tuple[Keys, Problem]]:
+    seen: set[tuple[type, object]] = set()
+    for keys, item in _items(tree, key):
+        mark = (type(item.value), item.value)
+        if mark in seen:
+            yield keys, Problem(item.place, f"{dotted(keys)}: {item.raw!r} is there twice")
+        seen.add(mark)
+
+
+def _rows(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
+    methods = tree.get("methods")
+    if not isinstance(methods, Mapping):
+        return
+    rows = list(methods.entries)
+    named: list[tuple[Keys, Node | None]] = [(("report", "baseline"), tree.get("report", "baseline"))]
+    named += [(("transfer", "base"), tree.get("transfer", "base"))]
+    named += _items(tree, "transfer", "methods")
+    for keys, node in named:
+        if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in rows:
+            message = f"{dotted(keys)}: {node.value!r} is not a row of methods. {did_you_mean(node.value, rows)}"
+            yield keys, Problem(node.place, message)
+    transfer = tree.get("transfer")
+    base = Transfer().base
+    if isinstance(transfer, Mapping) and "base" not in transfer.entries and base not in rows:
+        place = tree.entries["transfer"].place
+        message = f"transfer.base: its default {base!r} is not a row of methods. {did_you_mean(base, rows)}"
+        yield ("transfer", "base"), Problem(place, message)
+
+
+def _transfer_directions(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
+    known = [str(item.value) for _, item in _items(tree, "directions")]
+    for keys, item in _items(tree, "transfer", "directions"):
+        if isinstance(item.value, str) and item.value not in known:
+            message = f"{dotted(keys)}: {item.value!r} is not among directions. {did_you_mean(item.value, known)}"
+            yield keys, Problem(item.place, message)
+
+
+def _name(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
+    node = tree.get("name")
+    # The name becomes a folder below results/.
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value and not _NAME.fullmatch(node.value):
+        allowed = "letters, digits, '.', '_', '+' and '-', and starts with a letter or digit"
+        yield ("name",), Problem(node.place, f"name: names a folder, so it is {allowed}; found {node.value!r}")

@@ -1,0 +1,91 @@
+"""Which keys of a recipe are paths, and what a relative one is relative to.
+
+In a file it is relative to the folder of that file, also when another file extends it; in an
+override it is relative to the working directory.  A path that starts with ``$`` is left for the data
+floor.  Hub names are left alone: of ``model.name_or_path`` and ``metrics.comet.checkpoint`` only what
+starts with ``/``, ``./``, ``../`` or ``~``, ends in ``.ckpt``, or is there as a folder, is a path.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from mtsuite.recipe.tree import Listing, Mapping, Node, Scalar
+
+_FILE_CLASS = re.compile(r"^(?P<path>.+\.py)(?P<tail>:[^:/\\]+)$")
+
+
+def _is_folder(text: str, folder: Path) -> bool:
+    if text == "pretrain" or text == "embedded":
+        return False
+    explicit = text.startswith(("/", "./", "../", "~")) or text in (".", "..") or os.path.isabs(text)
+    return explicit or text.endswith(".ckpt") or os.path.isdir(folder / text)
+
+
+def _is_program(text: str, folder: Path) -> bool:
+    return "/" in text or os.sep in text or text.startswith("~")
+
+
+# Keys (`*` stands for any), and whether a text there is a path at all.
+_PATHS: tuple[tuple[tuple[str, ...], Callable[[str, Path], bool]], ...] = (
+    (("data", "text", "train", "*"), lambda text, folder: True),
+    (("data", "text", "valid", "*"), lambda text, folder: True),
+    (("data", "text", "test", "*", "*"), lambda text, folder: True),
+    (("data", "text", "mono", "*", "*"), lambda text, folder: True),
+    (("methods", "*", "use"), lambda text, folder: _FILE_CLASS.match(text) is not None),
+    (("prompts", "templates"), lambda text, folder: text != "builtin"),
+    (("model", "name_or_path"), _is_folder),
+    (("metrics", "comet", "checkpoint"), _is_folder),
+    (("metrics", "comet", "python"), _is_program),
+)
+
+
+def make_absolute(tree: Node, folder: Path) -> None:
+    """Resolve every relative path of the tree against ``folder``, in place."""
+    for scalar, text, tail, _ in _paths(tree, folder):
+        path = os.path.normpath(folder / os.path.expanduser(text))
+        scalar.value = path + tail
+
+
+def make_relative(tree: Node, folder: Path) -> None:
+    """The reverse: write every absolute path of the tree relative to ``folder``, in place."""
+    for scalar, text, tail, is_data in _paths(tree, folder):
+        if not os.path.isabs(text):
+            continue
+        try:
+            path = Path(os.path.relpath(text, folder)).as_posix()
+        except ValueError:  # another drive
+            continue
+        # `./` keeps a name from being taken for something else: a hub name, a variable, a program.
+        if not path.startswith("../") and (not is_data or path.startswith(("$", "~"))):
+            path = f"./{path}"
+        scalar.value = path + tail
+
+
+def _paths(tree: Node, folder: Path) -> Iterator[tuple[Scalar, str, str, bool]]:
+    for pattern, is_path in _PATHS:
+        for scalar in _matching(tree, pattern):
+            text, tail = scalar.value, ""
+            if not isinstance(text, str) or not text or text.startswith("$") or not is_path(text, folder):
+                continue
+            if pattern[0] == "methods" and (match := _FILE_CLASS.match(text)):
+                text, tail = match["path"], match["tail"]
+            yield scalar, text, tail, pattern[0] == "data"
+
+
+def _matching(node: Node, pattern: tuple[str, ...]) -> Iterator[Scalar]:
+    if not pattern:
+        if isinstance(node, Scalar):
+            yield node
+        return
+    key, rest = pattern[0], pattern[1:]
+    if isinstance(node, Mapping):
+        for name, entry in node.entries.items():
+            if key in ("*", name):
+                yield from _matching(entry.node, rest)
+    elif isinstance(node, Listing) and key == "*":
+        for item in node.items:
+            yield from _matching(item, rest)

@@ -1,0 +1,349 @@
+"""The recipe: every key that a run can be told, with its meaning, unit and default.
+
+Unknown keys are errors.  The reference in ``docs/recipe.md`` is generated from this file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from mtsuite.data.direction import Direction
+from mtsuite.errors import DataError
+
+SCHEMA_VERSION = 1
+
+
+class Section(BaseModel):
+    """A block of keys; a key that is not declared is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+
+
+# -- data ---------------------------------------------------------------------------------------
+
+
+class MicroworldSource(Section):
+    """The suite's own six-language world: generated, offline, deterministic."""
+
+    source: Literal["microworld"] = Field("microworld", description="The embedded six-language world.")
+    languages: list[str] = Field(
+        ["en", "de", "it", "fr", "ar", "zh"], description="Languages to realise, out of ar de en fr it zh."
+    )
+    train_sentences: int = Field(20_000, ge=1, description="Meanings in training; each is a sentence in every language.")
+    mono_sentences: int = Field(
+        20_000, ge=0, description="Further meanings, realised as monolingual text: a different sentence in every language."
+    )
+    valid_sentences: int = Field(200, ge=1, description="Meanings held out for probing and validation.")
+    test_sentences: int = Field(100, ge=1, description="Meanings held out for the test set.")
+    seed: int = Field(1, description="Seed of the generator; not one of the recipe's `seeds`: data stay fixed over those.")
+
+
+class FilesSource(Section):
+    """Parallel text in local files."""
+
+    source: Literal["files"] = Field("files", description="Parallel text in local files.")
+    train: list[str] = Field(
+        [],
+        description=(
+            "Training files. Moses prefixes (`path/train.{lang}`), or TSV/JSONL/Parquet files with a column a language; "
+            "`.gz` is read too. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever exists), `{lang}` for "
+            "a language, `$NAME` for an environment variable. A path without `{pair}` is multi-parallel: every pair of its languages."
+        ),
+    )
+    valid: list[str] = Field([], description="Validation files, as `train`. Empty: the last `valid_sentences` lines of training.")
+    test: dict[str, list[str]] = Field(
+        {}, description="Test sets: a name for the table, then files as in `train`. Empty: the lines of training before those of `valid`."
+    )
+    mono: dict[str, list[str]] = Field(
+        {}, description="Monolingual text: language, then plain text files. Empty: the training sides of that language."
+    )
+    languages: list[str] = Field([], description="Languages to read; empty: those of the recipe's directions.")
+    max_train_sentences: int | None = Field(None, ge=1, description="Keep at most this many training pairs a pair of languages.")
+    max_mono_sentences: int | None = Field(None, ge=1, description="Keep at most this many monolingual lines a language.")
+    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs a pair of languages.")
+    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs; marked in the table's notes.")
+
+
+class HubSource(Section):
+    """Parallel text from the Hugging Face hub, in its Parquet form."""
+
+    source: Literal["hub"] = Field("hub", description="Parallel text from the Hugging Face hub.")
+    name: str = Field(description="Data set, such as `Helsinki-NLP/opus-100` or `wmt/wmt16`.")
+    config: str = Field("{pair}", description="Configuration of the data set; `{pair}` as in `files`.")
+    revision: str | None = Field(None, description="Commit or tag of the data set.")
+    train_split: str = Field("train", description="Name of the training split.")
+    valid_split: str = Field("validation", description="Name of the validation split.")
+    test_split: str = Field("test", description="Name of the test split.")
+    max_train_sentences: int | None = Field(None, ge=1, description="Keep at most this many training pairs a pair of languages.")
+    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs.")
+    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
+
+
+class SacrebleuTests(Section):
+    """Test sets that sacrebleu knows by name; they replace the source's own test sets for the directions named."""
+
+    sets: dict[str, list[str]] = Field(
+        {}, description="sacrebleu test set (`wmt14/full`, `wmt16`, …), then the directions to take from it."
+    )
+
+
+class Cleaning(Section):
+    """Filters over training pairs; what they drop is counted by reason. Test sets are never filtered."""
+
+    enabled: bool = Field(True, description="Apply the filters.")
+    min_tokens: int = Field(1, ge=0, description="Shortest side, in whitespace words (characters for Chinese, Japanese, Thai).")
+    max_tokens: int = Field(200, ge=1, description="Longest side, same unit.")
+    max_length_ratio: float = Field(4.0, gt=1, description="Largest ratio of the sides' lengths in UTF-8 bytes.")
+    drop_duplicates: bool = Field(True, description="Drop a pair that occurred before.")
+    drop_copies: bool = Field(True, description="Drop a pair whose two sides are equal.")
+    check_script: bool = Field(True, description="Drop a side that is mostly in another script than its language's.")
+    drop_test_overlap: bool = Field(
+        True, description="Drop training pairs a side of which occurs in a test or validation set; when false they are reported only."
+    )
+
+
+class Data(Section):
+    """What is trained and tested on."""
+
+    text: Annotated[MicroworldSource | FilesSource | HubSource, Field(discriminator="source")] = Field(
+        MicroworldSource(), description="Where the text comes from."
+    )
+    sacrebleu: SacrebleuTests = Field(SacrebleuTests(), description="Test sets by sacrebleu's names.")
+    cleaning: Cleaning = Field(Cleaning(), description="Filters over the training pairs.")
+
+
+# -- model --------------------------------------------------------------------------------------
+
+
+class Pretrain(Section):
+    """A base model that the suite pretrains itself on the recipe's text (BLOOM architecture)."""
+
+    hidden_size: int = Field(160, ge=8, description="Width d of the model; the feed-forward width is 4 d.")
+    layers: int = Field(4, ge=1, description="Number of transformer blocks.")
+    heads: int = Field(4, ge=1, description="Attention heads; divides hidden_size.")
+    vocabulary: int = Field(4000, ge=300, description="Entries of the byte-level BPE vocabulary, trained on the same text.")
+    row_tokens: int = Field(256, ge=16, description="Tokens of a packed row.")
+    rows_per_batch: int = Field(16, ge=1, description="Rows of an update.")
+    steps: int = Field(1500, ge=1, description="Updates.")
+    bilingual_share: float = Field(
+        0.3, ge=0, le=1, description="Share of documents that hold sentences followed by their translations, without an instruction."
+    )
+    labelled_share: float = Field(
+        0.5, ge=0, le=1, description="Of those, the share in which each line is headed by its language's name, as in a phrase book."
+    )
+    muon_learning_rate: float = Field(0.02, gt=0, description="Learning rate of Muon, for the matrices of the blocks.")
+    adamw_learning_rate: float = Field(3e-3, gt=0, description="Learning rate of AdamW, for everything else.")
+    warmup_steps: int = Field(50, ge=0, description="Updates of linear warm-up; cosine decay to a tenth follows.")
+    seed: int = Field(1, description="Seed of the weights and of the order of documents.")
+    directions: list[str] = Field(
+        [], description="Directions of the bilingual documents, and so the languages of the model; empty: the recipe's directions."
+    )
+    use_shipped: bool = Field(True, description="Take the weights that come with the suite when they were made from these very settings.")
+
+
+class Model(Section):
+    """The base model that every method adapts."""
+
+    name_or_path: str = Field(
+        "pretrain", description="`pretrain` (the suite pretrains one), a folder, or a Hugging Face hub name."
+    )
+    revision: str | None = Field(None, description="Commit or tag of a hub model.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Type that the frozen weights are held in.")
+    trust_remote_code: bool = Field(False, description="Run code that comes with the checkpoint (Baichuan2 needs it).")
+    pretrain: Pretrain = Field(Pretrain(), description="Settings of `name_or_path: pretrain`.")
+    architecture: dict[str, Any] = Field(
+        {},
+        description="The checkpoint's configuration (`model_type` and what its config.json says), so that `mtsuite plan` can count parameters without the checkpoint.",
+    )
+
+
+# -- prompts, training, translation -------------------------------------------------------------
+
+
+class Prompts(Section):
+    """Instructions around a sentence pair."""
+
+    templates: str = Field("builtin", description="`builtin` (ten instructions) or a YAML file with a list under `templates:`.")
+    evaluation_template: int = Field(0, ge=0, description="Index of the template used in translation.")
+    shots: int = Field(5, ge=1, description="Examples in context, for methods that use them (LANDeRMT §4.2: 5).")
+
+
+class Train(Section):
+    """One budget for every method; a method's row may override what is marked (row)."""
+
+    max_steps: int = Field(250, ge=1, description="Updates on parallel text.")
+    tokens_per_batch: int = Field(2048, ge=16, description="Largest size of a micro-batch in tokens, padding included; a micro-batch holds one direction.")
+    sentences_per_batch: int | None = Field(None, ge=1, description="Largest size of a micro-batch in sentence pairs; both limits hold.")
+    gradient_accumulation_steps: int = Field(1, ge=1, description="Micro-batches of an update, directions taking turns.")
+    max_length: int = Field(256, ge=8, description="Longest example in tokens (prompt and translation); longer ones are left out and counted.")
+    learning_rate: float | None = Field(None, gt=0, description="(row) Peak learning rate; empty: the method's own.")
+    optimizer: Literal["adamw", "muon"] = Field("adamw", description="(row) AdamW, or Muon for matrices with AdamW for the rest.")
+    weight_decay: float = Field(0.0, ge=0, description="(row) Decoupled weight decay.")
+    beta2: float = Field(0.999, gt=0, lt=1, description="Second-moment decay of AdamW.")
+    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="Course of the learning rate after warm-up.")
+    warmup_steps: int = Field(10, ge=0, description="Updates of linear warm-up.")
+    max_grad_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; empty: no clipping.")
+    mono_steps: int | None = Field(None, ge=1, description="Updates on monolingual text, for methods with such a stage; empty: half of max_steps.")
+    mixed_precision: Literal["auto", "no", "bf16"] = Field("auto", description="`auto` uses bf16 autocast where the hardware gains by it.")
+    checkpoint_seconds: float = Field(60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every update.")
+
+
+class TrainOverride(Section):
+    """What one row may set for itself; its notes in the table say so."""
+
+    learning_rate: float | None = Field(None, gt=0, description="Peak learning rate.")
+    optimizer: Literal["adamw", "muon"] | None = Field(None, description="Optimizer.")
+    weight_decay: float | None = Field(None, ge=0, description="Decoupled weight decay.")
+
+
+class Translate(Section):
+    """From prompts to translations; the same for every method."""
+
+    batch_size: int = Field(50, ge=1, description="Segments decoded at once, sorted by length.")
+    num_beams: int = Field(1, ge=1, description="Beams; 1 is greedy.")
+    max_new_tokens: int = Field(64, ge=1, description="Longest translation in tokens.")
+
+
+# -- metrics ------------------------------------------------------------------------------------
+
+
+class Comet(Section):
+    """COMET through unbabel-comet."""
+
+    checkpoint: str = Field("embedded", description="`embedded` (the suite's own, tiny), a folder, a `.ckpt` file, or a hub name such as `Unbabel/wmt22-comet-da`.")
+    python: str | None = Field(None, description="Another Python interpreter that has unbabel-comet, when this one cannot (transformers 5).")
+    batch_size: int = Field(64, ge=1, description="Segments scored at once.")
+
+
+class Metrics(Section):
+    names: list[str] = Field(["BLEU", "chrF", "COMET"], description="Metrics in the order of the report; the first is the headline.")
+    profile: Literal["auto", "paper"] = Field(
+        "auto",
+        description="BLEU's tokenizer: `auto` by target language, `paper` = 13a without smoothing everywhere (LANDeRMT, footnote 3). `BLEU-paper` in `names` prints both.",
+    )
+    comet: Comet = Field(Comet(), description="Settings of COMET.")
+
+
+class Significance(Section):
+    test: Literal["approximate_randomization", "bootstrap"] = Field("approximate_randomization", description="Paired test.")
+    rounds: int = Field(1000, ge=1, description="Rounds of the test.")
+    alpha: float = Field(0.05, gt=0, lt=1, description="Level of the † in tables, after Holm's correction over directions.")
+    seed: int = Field(12345, ge=1, description="Seed of the test.")
+
+
+# -- rows ---------------------------------------------------------------------------------------
+
+
+class Row(Section):
+    """One row of the table."""
+
+    use: str | None = Field(None, description="Registered name of a method, or `path/to/file.py:ClassName`; empty: the row's own name.")
+    label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
+    config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
+    train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
+
+
+class Transfer(Section):
+    """Train on one direction, test on all (LANDeRMT, Figure 3)."""
+
+    methods: list[str] = Field([], description="Rows to make a matrix for.")
+    directions: list[str] = Field([], description="Directions to train on, one model each; empty: all of the recipe's.")
+    max_steps: int | None = Field(None, ge=1, description="Updates of each single-direction training; empty: those of `train`.")
+    base: str = Field("zero-shot", description="Row whose scores are subtracted; it must be one of `methods:`.")
+
+
+class Report(Section):
+    baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
+    floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
+
+
+class Recipe(Section):
+    """A table or a figure, from data to report."""
+
+    name: str = Field("", description="Names the results folder; empty: the file's name.")
+    title: str = Field("", description="Heading of the tables.")
+    seeds: list[int] = Field([1], min_length=1, description="Every row is trained once a seed.")
+    directions: list[str] = Field(min_length=1, description="Directions to train and test, such as en-de.")
+    data: Data = Field(Data(), description="What is trained and tested on.")
+    model: Model = Field(Model(), description="The base model.")
+    prompts: Prompts = Field(Prompts(), description="Instructions.")
+    train: Train = Field(Train(), description="Training budget.")
+    translate: Translate = Field(Translate(), description="Decoding.")
+    metrics: Metrics = Field(Metrics(), description="Scores.")
+    significance: Significance = Field(Significance(), description="Paired tests against the baseline.")
+    methods: dict[str, Row] = Field(min_length=1, description="Rows of the table, in order: name, then settings.")
+    transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
+    report: Report = Field(Report(), description="Tables and figures.")
+
+    @field_validator("methods", mode="before")
+    @classmethod
+    def _empty_rows(cls, value: Any) -> Any:
+        # `full:` with nothing behind it is how a row with all defaults is naturally written.
+        if isinstance(value, dict):
+            return {name: {} if row is None else row for name, row in value.items()}
+        return value
+
+    @field_validator("methods")
+    @classmethod
+    def _row_names(cls, value: dict[str, Row]) -> dict[str, Row]:
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
+                raise ValueError(f"a row's name is letters, digits, '-', '_' and '.'; found {name!r}")
+            if name == "source-copy":
+                raise ValueError("'source-copy' is the name of the floor row; choose another or set report.floor: false")
+        return value
+
+    @field_validator("directions")
+    @classmethod
+    def _directions(cls, value: list[str]) -> list[str]:
+        for text in value:
+            try:
+                Direction.parse(text)
+            except DataError as error:
+                raise ValueError(str(error)) from None
+        if len(set(value)) != len(value):
+            raise ValueError("a direction is named twice")
+        return value
+
+    @field_validator("seeds")
+    @classmethod
+    def _seeds(cls, value: list[int]) -> list[int]:
+        if len(set(value)) != len(value):
+            raise ValueError("a seed is named twice")
+        return value
+
+    @model_validator(mode="after")
+    def _references(self) -> Recipe:
+        if self.report.baseline is not None and self.report.baseline not in self.methods:
+            raise ValueError(
+                f"report.baseline names a row that is not there: {self.report.baseline!r}; rows: {', '.join(self.methods)}"
+            )
+        if self.transfer is not None:
+            for row in [*self.transfer.methods, self.transfer.base]:
+                if row not in self.methods:
+                    raise ValueError(f"transfer names a row that is not there: {row!r}; rows: {', '.join(self.methods)}")
+            for text in self.transfer.directions:
+                if text not in self.directions:
+                    raise ValueError(f"transfer.directions names {text!r}, which is not among directions")
+        return self
+
+    def parsed_directions(self) -> list[Direction]:
+        return [Direction.parse(text) for text in self.directions]
+
+    def languages(self) -> list[str]:
+        """The languages of the directions, in order of first appearance."""
+        return list(dict.fromkeys(code for d in self.parsed_directions() for code in d))
+
+
+class ReadRecipe(BaseModel):
+    """A recipe together with where it was read from; relative paths in it are relative to that folder."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+
+    recipe: Recipe
+    path: Path
+    folder: Path

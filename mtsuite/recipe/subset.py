@@ -1,0 +1,65 @@
+"""Some rows of a recipe: ``--only``, ``--exclude``, ``--seeds``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+from mtsuite.errors import RecipeError, did_you_mean
+from mtsuite.recipe.schema import Recipe
+
+
+def select(
+    recipe: Recipe, only: Sequence[str] = (), exclude: Sequence[str] = (), seeds: Sequence[int] | None = None
+) -> Recipe:
+    """The recipe with the rows that match ``only`` (all when empty) and do not match ``exclude``.
+
+    Patterns are shell patterns over row names; several may stand in one text, separated by commas.  What refers to a
+    row that went away follows:
+
+    - ``report.baseline`` is emptied, so there is no test;
+    - ``transfer.methods`` keeps the rows that are left, and ``transfer`` goes when none is;
+    - ``transfer.base`` stays a row when ``only`` leaves it out but asks for a matrix, since the matrix is a
+      difference to it; when ``exclude`` names it, ``transfer`` goes.
+
+    Raises RecipeError for a pattern that matches nothing, when no row is left, and for seeds that are named twice.
+    """
+    names = list(recipe.methods)
+    wanted, unwanted = _matches("--only", only, names), _matches("--exclude", exclude, names)
+    kept = {name for name in names if (not list(only) or name in wanted) and name not in unwanted}
+    if not kept:
+        raise RecipeError(f"--only and --exclude leave no row. Rows: {', '.join(names)}.")
+    changes: dict[str, Any] = {}
+    transfer = recipe.transfer
+    if transfer is not None:
+        matrices = [name for name in transfer.methods if name in kept]
+        if matrices and transfer.base not in unwanted:
+            kept.add(transfer.base)
+            changes["transfer"] = transfer.model_copy(update={"methods": matrices})
+        elif transfer.methods or transfer.base not in kept:
+            changes["transfer"] = None
+    changes["methods"] = {name: row for name, row in recipe.methods.items() if name in kept}
+    if recipe.report.baseline not in kept:
+        changes["report"] = recipe.report.model_copy(update={"baseline": None})
+    if seeds is not None:
+        changes["seeds"] = _seeds(seeds)
+    return recipe.model_copy(update=changes)
+
+
+def _matches(option: str, patterns: Iterable[str], names: list[str]) -> set[str]:
+    found: set[str] = set()
+    for pattern in (part.strip() for text in patterns for part in text.split(",")):
+        matching = {name for name in names if fnmatchcase(name, pattern)}
+        if not matching:
+            raise RecipeError(f"{option} {pattern}: no row matches. {did_you_mean(pattern, names)}")
+        found |= matching
+    return found
+
+
+def _seeds(seeds: Sequence[int]) -> list[int]:
+    if not seeds:
+        raise RecipeError("--seeds: at least one seed is needed.")
+    if len(set(seeds)) != len(seeds):
+        raise RecipeError(f"--seeds: a seed is named twice: {', '.join(map(str, seeds))}.")
+    return list(seeds)

@@ -1,0 +1,191 @@
+"""From a results folder to its report: tables, matrices, figures and report.html.
+
+Everything is made in memory and then written; files of an earlier build that this one has no
+successor for are removed.  Equal input gives equal bytes.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mtsuite.errors import StoreError
+from mtsuite.report import figures
+from mtsuite.report.costs_table import costs_table
+from mtsuite.report.csv_table import render_csv
+from mtsuite.report.heatmap import heat_map
+from mtsuite.report.html import Chart, Parts, report_page, table_page
+from mtsuite.report.latex import render_latex
+from mtsuite.report.main_table import average_by_seed, panels, score_table, trained_params
+from mtsuite.report.markdown import render_markdown
+from mtsuite.report.matrix import Matrix, transfer_matrices, transfer_table
+from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
+from mtsuite.report.results import FLOOR_ROWS, Results, read_results
+from mtsuite.report.significance_table import significance_tables
+from mtsuite.report.table import Table
+from mtsuite.report.terminal import render_terminal
+from mtsuite.report.text import slug
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+FOLDERS = ("tables", "matrices", "figures")
+_ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was built.  ``tables`` are the score tables in the report's order, ``headline`` the first metric's."""
+
+    folder: Path
+    headline: tuple[Table, ...]
+    tables: tuple[Table, ...]
+    costs: Table
+    transfer: tuple[Table, ...]
+    significance: tuple[Table, ...]
+    matrices: tuple[Matrix, ...]
+    files: tuple[Path, ...]
+
+    @property
+    def page(self) -> Path:
+        return self.folder / "report.html"
+
+    def print(self, console: Console, everything: bool = False) -> None:
+        """The headline tables and the headline metric's transfer summary; with ``everything``, all tables."""
+        beside = {f"transfer-{table.name}" for table in self.headline}
+        shown = [*self.headline, *(table for table in self.transfer if table.name in beside)]
+        if everything:
+            shown = [*self.tables, *self.transfer, *self.significance, self.costs]
+        for table in shown:
+            console.print(render_terminal(table, console.width))
+            console.print()
+
+
+def build_report(results: Path) -> Report:
+    """Read ``results/<recipe>/`` and write tables/, matrices/, figures/ and report.html into it.
+
+    Raises StoreError when the folder is not a results folder of this version, or cannot be written.
+    """
+    data = read_results(results)
+    scores = [[score_table(data, metric, panel) for panel in panels(data, metric)] for metric in data.metrics]
+    matrices = transfer_matrices(data)
+    by_table = groupby(matrices, key=lambda m: (m.metric, m.suffix))
+    transfer = [(key[0], transfer_table(data, list(group))) for key, group in by_table]
+    significance = significance_tables(data)
+    costs = costs_table(data)
+    flat = [table for tables in scores for table in tables]
+
+    files: dict[str, bytes] = {}
+    for table in [*flat, costs, *(t for _, t in transfer), *(t for _, t in significance)]:
+        files |= _table_files(table)
+    with figures.style():
+        for matrix in matrices:
+            files |= _matrix_files(matrix)
+        charts = _charts(data, files)
+    parts = Parts(scores, costs, transfer, matrices, significance, charts)
+    files["report.html"] = report_page(data, parts).encode()
+    return Report(
+        folder=results,
+        headline=tuple(scores[0]),
+        tables=tuple(flat),
+        costs=costs,
+        transfer=tuple(table for _, table in transfer),
+        significance=tuple(table for _, table in significance),
+        matrices=tuple(matrices),
+        files=_write(results, files),
+    )
+
+
+def print_report(results: Path, console: Console) -> None:
+    """Print the headline tables of a results folder that is already built; nothing is written."""
+    data = read_results(results)
+    shown = [score_table(data, data.metrics[0], panel) for panel in panels(data, data.metrics[0])]
+    matrices = [m for m in transfer_matrices(data) if m.metric == data.metrics[0]]
+    if matrices:
+        shown.append(transfer_table(data, matrices))
+    for table in shown:
+        console.print(render_terminal(table, console.width))
+        console.print()
+
+
+def _table_files(table: Table) -> dict[str, bytes]:
+    texts = {
+        "md": render_markdown(table),
+        "tex": render_latex(table),
+        "csv": render_csv(table),
+        "html": table_page(table),
+    }
+    return {f"tables/{table.name}.{ending}": text.encode() for ending, text in texts.items()}
+
+
+def _matrix_files(matrix: Matrix) -> dict[str, bytes]:
+    path = f"matrices/{matrix.name}"
+    files = {
+        f"{path}-scores.csv": matrix_csv(matrix, matrix.scores, with_base=True).encode(),
+        f"{path}-scores.md": matrix_markdown(matrix, change=False).encode(),
+        f"{path}-change.csv": matrix_csv(matrix, matrix.changes).encode(),
+        f"{path}-change.md": matrix_markdown(matrix, change=True).encode(),
+    }
+    for ending, content in figures.rendered(heat_map(matrix)).items():
+        files[f"{path}-change.{ending}"] = content
+    return files
+
+
+def points(results: Results, metric: str) -> list[figures.Point]:
+    """A point for each method whose row is complete; the floor row is left out."""
+    trained = set(results.info.get("trained_methods") or results.methods)
+    found = []
+    for method in results.methods:
+        averages = average_by_seed(results, metric, method)
+        if averages and method not in FLOOR_ROWS:
+            sd = statistics.stdev(averages) if len(averages) > 1 else None
+            params = trained_params(results, method) if method in trained else None
+            mean = statistics.fmean(averages)
+            found.append(figures.Point(method, results.label(method), mean, sd, params, method in trained))
+    return found
+
+
+def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
+    """The figures of the headline metric; each goes into ``files`` as PNG and SVG."""
+    metric = results.metrics[0]
+    found = points(results, metric)
+    charts = []
+    if found:
+        said = "; ".join(f"{p.label} {p.score:.2f}" for p in found)
+        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", figures.average_bars(found, metric)))
+    if any(p.params for p in found):
+        said = f"Average {metric} of each method over the number of parameters it trains"
+        charts.append((f"params-{slug(metric)}", said, figures.quality_against_params(found, metric)))
+    curves = results.info.get("learning_curves") or {}
+    lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}
+    if lines:
+        said = "Training loss over updates, a line a method"
+        charts.append(("learning-curves", said, figures.learning_curves(lines)))
+    made = []
+    for name, alt, figure in charts:
+        images = figures.rendered(figure)
+        files |= {f"figures/{name}.{ending}": content for ending, content in images.items()}
+        made.append(Chart(name, alt, images["svg"]))
+    return made
+
+
+def _write(folder: Path, files: dict[str, bytes]) -> tuple[Path, ...]:
+    """Write all files, each whole or not at all, and remove what an earlier build left in the three folders."""
+    try:
+        for name in FOLDERS:
+            for old in (folder / name).glob("*"):
+                if old.is_file() and old.suffix in _ENDINGS and f"{name}/{old.name}" not in files:
+                    old.unlink()
+        for name, content in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{path.name}.part")
+            draft.write_bytes(content)
+            os.replace(draft, path)
+    except OSError as error:
+        raise StoreError(f"The report cannot be written into {folder}: {error}") from None
+    return tuple(folder / name for name in files)

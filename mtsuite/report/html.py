@@ -1,0 +1,237 @@
+"""report.html: the whole report on one page that needs no network, no server and no script to be read."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+from mtsuite.report.html_table import render_html
+from mtsuite.report.matrix import Matrix
+from mtsuite.report.matrix_files import matrix_html
+from mtsuite.report.page_style import CSS, JS
+from mtsuite.report.results import Results
+from mtsuite.report.table import Table
+from mtsuite.report.translations import SEGMENTS, browser_html
+
+LIMIT = 4_800_000  # bytes; fewer segments are shown where the page would grow beyond
+_UNFAIR = "The methods consumed different training streams."
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A figure for the page: SVG bytes and what it says to someone who cannot see it."""
+
+    name: str
+    alt: str
+    svg: bytes
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; ``anchor`` is its address, ``short`` its name in the navigation."""
+
+    anchor: str
+    short: str
+    heading: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Parts:
+    """All that goes on the page, in the order of the report.  ``scores[0]`` are the headline metric's tables.
+
+    Tables of transfer and significance come with the metric they are of.
+    """
+
+    scores: Sequence[Sequence[Table]]
+    costs: Table
+    transfer: Sequence[tuple[str, Table]]
+    matrices: Sequence[Matrix]
+    significance: Sequence[tuple[str, Table]]
+    charts: Sequence[Chart]
+
+
+def document(title: str, body: str) -> str:
+    """A complete page around a fragment; its policy forbids the browser every request."""
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>
+{CSS}
+</style>
+</head>
+<body>
+{body}
+<script>
+{JS}
+</script>
+</body>
+</html>
+"""
+
+
+def table_page(table: Table) -> str:
+    """One table on a page of its own, for ``tables/*.html``; the ``<figure>`` in it can be pasted elsewhere."""
+    return document(table.title, f"<main>\n{render_html(table)}</main>")
+
+
+def report_page(results: Results, parts: Parts) -> str:
+    """The page.  Segments in the translations browser are halved until the page is under 5 MB."""
+    limit = SEGMENTS
+    while True:
+        page = _page(results, parts, limit)
+        if len(page.encode()) <= LIMIT or limit <= 1:
+            return page
+        limit //= 2
+
+
+def _page(results: Results, parts: Parts, limit: int) -> str:
+    found = [s for s in _sections(results, parts, limit) if s.body]
+    links = "".join(f'<li><a href="#{s.anchor}">{escape(s.short)}</a></li>' for s in found)
+    texts = "\n".join(f'<section id="{s.anchor}">\n<h2>{escape(s.heading)}</h2>\n{s.body}\n</section>' for s in found)
+    return document(
+        results.title,
+        f'{_header(results)}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n<main>\n{texts}\n</main>\n'
+        "<footer>Made by mtsuite from the files beside this page.</footer>",
+    )
+
+
+def _header(results: Results) -> str:
+    info = results.info
+    lines = [f"<h1>{escape(results.title)}</h1>"]
+    for key in ("model", "data", "decoding"):
+        if info.get(key):
+            lines.append(f'<p class="sub">{key.capitalize()}: {escape(str(info[key]))}</p>')
+    if info.get("command"):
+        lines.append(f'<p class="sub"><code>{escape(str(info["command"]))}</code></p>')
+    fairness = info.get("fairness") or {}
+    alarms = []
+    if fairness and not fairness.get("consistent", False):
+        text = fairness.get("message") or _UNFAIR
+        alarms.append(f"<p><strong>Not a fair comparison.</strong> {escape(str(text))}</p>")
+    for failure in info.get("failed") or []:
+        job, error = escape(str(failure.get("job", "?"))), escape(str(failure.get("error", "")))
+        alarms.append(f"<p><strong>Failed:</strong> {job}: {error}</p>")
+    if alarms:
+        lines.append(f'<div class="banner" role="alert">{"".join(alarms)}</div>')
+    return '<header class="top">\n' + "\n".join(lines) + "\n</header>"
+
+
+def _sections(results: Results, parts: Parts, limit: int) -> list[Section]:
+    metric = results.metrics[0]
+    headline = "\n".join(_table(results, table) for table in parts.scores[0])
+    others = "\n".join(_table(results, table, True) for tables in parts.scores[1:] for table in tables)
+    pictures = [(m.metric, matrix_html(m)) for m in parts.matrices]
+    summaries = [(metric, _table(results, table)) for metric, table in parts.transfer]
+    tests = [(metric, _table(results, table)) for metric, table in parts.significance]
+    return [
+        Section("scores", metric, f"{metric} by direction", headline),
+        Section("metrics", "Other metrics", "Other metrics", others),
+        Section("transfer", "Transfer", "Cross-lingual transfer", _by_metric(results, [*summaries, *pictures])),
+        Section("figures", "Figures", "Figures", _charts(parts.charts)),
+        Section("costs", "Costs", "Costs", _table(results, parts.costs, True)),
+        Section("fairness", "Fairness", "Fairness check", _fairness(results)),
+        Section("significance", "Significance", "Significance", _by_metric(results, tests)),
+        Section("translations", "Translations", "Translations", browser_html(results, limit)),
+        Section("recipe", "Recipe", "Recipe", _recipe(results)),
+        Section("environment", "Environment", "Environment", _facts(results.environment)),
+    ]
+
+
+def _table(results: Results, table: Table, folded_notes: bool = False) -> str:
+    """A table without the report's title, which stands at the head of the page."""
+    return render_html(table, folded_notes, caption=table.title.removeprefix(f"{results.title}: "))
+
+
+def _by_metric(results: Results, blocks: Sequence[tuple[str, str]]) -> str:
+    """(metric, HTML) blocks: the headline metric's open, each other metric's folded up."""
+    parts = [html for metric, html in blocks if metric == results.metrics[0]]
+    for other in results.metrics[1:]:
+        joined = "\n".join(html for metric, html in blocks if metric == other)
+        if joined:
+            parts.append(f'<details class="block"><summary>{escape(other)}</summary>\n{joined}</details>')
+    return "\n".join(parts)
+
+
+def _charts(charts: Sequence[Chart]) -> str:
+    if not charts:
+        return ""
+    return '<div class="charts">\n' + "\n".join(_chart(c) for c in charts) + "\n</div>"
+
+
+def _chart(chart: Chart) -> str:
+    # As an image the SVG keeps its ids to itself; without its white ground it fits either theme.
+    svg = chart.svg.replace(b"fill: #ffffff", b"fill: none")
+    data = base64.b64encode(svg).decode("ascii")
+    return f'<figure><img class="chart" alt="{escape(chart.alt)}" src="data:image/svg+xml;base64,{data}"></figure>'
+
+
+def _fairness(results: Results) -> str:
+    """The suite's verdict and every training stream; a stream unlike its fellows' is in red."""
+    fairness: Mapping[str, Any] = results.info.get("fairness") or {}
+    if not fairness:
+        return ""
+    consistent = bool(fairness.get("consistent", False))
+    message = fairness.get("message") or ("All methods consumed the same training stream." if consistent else _UNFAIR)
+    message = str(message)[:1].upper() + str(message)[1:]
+    kind = "good" if consistent else "alarm"
+    word = "" if consistent else "<strong>Warning:</strong> "
+    streams = [s for s in fairness.get("streams") or [] if isinstance(s, Mapping)]
+    rows = []
+    for s in streams:
+        fellows = [o for o in streams if (o.get("seed"), o.get("trained_on")) == (s.get("seed"), s.get("trained_on"))]
+        prints = [str(o.get("fingerprint")) for o in fellows]
+        usual = max(dict.fromkeys(prints), key=prints.count)
+        odd = not consistent and str(s.get("fingerprint")) != usual
+        cells = [str(s.get("seed", "")), str(s.get("trained_on", ""))]
+        numbers = [f"{v:,}" if isinstance(v := s.get(k), int) else str(v or "") for k in ("updates", "target_tokens")]
+        label = escape(results.label(str(s.get("method", ""))))
+        rows.append(
+            f'<tr{" class=different" if odd else ""}><th scope="row">{label}</th>'
+            + "".join(f"<td>{escape(c)}</td>" for c in cells)
+            + "".join(f'<td class="num">{escape(n)}</td>' for n in numbers)
+            + f"<td><code>{escape(str(s.get('fingerprint', '')))}</code>{' ≠' if odd else ''}</td></tr>"
+        )
+    heads = "".join(f"<th scope=col>{h}</th>" for h in ("Method", "Seed", "Trained on"))
+    heads += "".join(f'<th scope="col" class="num">{h}</th>' for h in ("Updates", "Target tokens"))
+    heads += "<th scope=col>Fingerprint of the stream</th>"
+    listing = (
+        '<div class="scroll" tabindex="0" role="region" aria-label="Training streams"><table>'
+        f"<thead><tr>{heads}</tr></thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></div>"
+    )
+    state = "" if consistent else " open"
+    folded = f'<details class="block"{state}><summary>{len(rows)} training streams</summary>{listing}</details>'
+    return f'<p class="{kind}">{word}{escape(message)}</p>\n' + (folded if rows else "")
+
+
+def _recipe(results: Results) -> str:
+    if not results.recipe.strip():
+        return ""
+    return f'<details class="block"><summary>recipe.yaml, as run</summary><pre>{escape(results.recipe)}</pre></details>'
+
+
+def _facts(values: Mapping[str, Any]) -> str:
+    """A nested dictionary as a table of dotted keys."""
+    rows = "\n".join(
+        f'<tr><th scope="row">{escape(key)}</th><td>{escape(text)}</td></tr>' for key, text in flattened(values)
+    )
+    return f'<div class="scroll facts"><table>\n<tbody>\n{rows}\n</tbody></table></div>' if rows else ""
+
+
+def flattened(value: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """``{"a": {"b": 1}}`` as ``[("a.b", "1")]``; lists of plain values are joined with commas."""
+    if isinstance(value, Mapping):
+        return [pair for k, v in value.items() for pair in flattened(v, f"{prefix}.{k}" if prefix else str(k))]
+    if isinstance(value, list):
+        if any(isinstance(v, Mapping | list) for v in value):
+            return [pair for i, v in enumerate(value) for pair in flattened(v, f"{prefix}.{i}")]
+        return [(prefix, ", ".join(str(v) for v in value))]
+    return [(prefix, "" if value is None else str(value))]

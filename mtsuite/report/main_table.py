@@ -1,0 +1,275 @@
+"""From scores.csv to the table of a metric: methods down, directions across, their average last."""
+
+from __future__ import annotations
+
+import re
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from mtsuite.report.results import ALL, FLOOR_ROWS, Results, Score
+from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
+from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
+
+DECIMALS = 2
+BETTER_SYMBOL, WORSE_SYMBOL = "†", "‡"
+_AVERAGE_NAMES = frozenset({"average", "avg", "all"})
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The columns of one table: (direction, test set) pairs, each direction once.
+
+    ``suffix`` tells tables of one metric apart; it is empty when there is only one.
+    """
+
+    columns: tuple[tuple[str, str], ...]
+    suffix: str = ""
+
+    @property
+    def testsets(self) -> list[str]:
+        return list(dict.fromkeys(testset for _, testset in self.columns))
+
+
+def panels(results: Results, metric: str) -> list[Panel]:
+    """One panel when each direction has one test set (sets share a table, under their names), else one a test set."""
+    pairs = {(s.direction, s.testset) for s in results.scores if s.metric == metric and s.trained_on == ALL}
+    testsets = list(dict.fromkeys(s.testset for s in results.scores if s.metric == metric and s.trained_on == ALL))
+    if len({direction for direction, _ in pairs}) == len(pairs):
+        # A direction that nothing was scored for keeps its (empty) column.
+        found = {s.direction: s.testset for s in results.scores} | dict(pairs)
+        columns = [(d, found.get(d, testsets[0] if testsets else "")) for d in results.directions]
+        order = list(dict.fromkeys(testset for _, testset in columns))
+        return [Panel(tuple(sorted(columns, key=lambda column: order.index(column[1]))))]
+    return [
+        Panel(tuple((d, testset) for d in results.directions if (d, testset) in pairs), slug(testset))
+        for testset in testsets
+    ]
+
+
+def score_tables(results: Results) -> list[Table]:
+    """Every metric's tables, in the report's order of metrics."""
+    return [score_table(results, metric, panel) for metric in results.metrics for panel in panels(results, metric)]
+
+
+def score_table(results: Results, metric: str, panel: Panel) -> Table:
+    """One table: trained parameters, a column a direction under its test set's name, average.
+
+    A cell is the mean over seeds, with the sample standard deviation when there are several.  The
+    average is over directions, and only of complete rows: a row with a hole has a hole there too.
+    Its standard deviation is that of the seeds' averages.
+    """
+    cells = _by_cell(results.scores, metric)
+    symbols = _symbols(results, metric)
+    better: Better = "lower" if results.lower_is_better(metric) else "higher"
+    testsets = panel.testsets
+    columns = [Column("params", "Params")]
+    columns += [Column(d, d, testset, better) for d, testset in panel.columns]
+    columns.append(Column("average", "Avg.", "", better))
+    rows = []
+    for method in results.methods:
+        per_direction = [cells[method, d, testset] for d, testset in panel.columns]
+        found = [Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, d), "")) if seeds else Cell.hole()
+                 for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
+        average = _average(per_direction, symbols.get((method, "average"), ""))
+        floor = method in FLOOR_ROWS
+        row = (_params(results, method), *found, average)
+        rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
+    title = f"{results.title}: {metric}" + (f" ({listed(testsets)})" if any(testsets) else "")
+    name = slug(metric) + (f"-{panel.suffix}" if panel.suffix else "")
+    table = Table(name, title, tuple(columns), tuple(rows))
+    return Table(name, title, table.columns, table.rows, tuple(_notes(results, metric, panel, table)))
+
+
+def _by_cell(scores: Iterable[Score], metric: str) -> dict[tuple[str, str, str], dict[str, float]]:
+    """(method, direction, test set) to {seed: score}."""
+    cells: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
+    for s in scores:
+        if s.metric == metric and s.trained_on == ALL:
+            cells[s.method, s.direction, s.testset][s.seed] = s.score
+    return cells
+
+
+def _average(per_direction: Sequence[dict[str, float]], symbol: str) -> Cell:
+    if not per_direction or not all(per_direction):
+        return Cell.hole()
+    common = [seed for seed in per_direction[0] if all(seed in seeds for seeds in per_direction)]
+    if all(len(seeds) == len(common) for seeds in per_direction):
+        averages = [statistics.fmean(seeds[seed] for seeds in per_direction) for seed in common]
+        return Cell.of(averages, DECIMALS, symbol)
+    # Seeds are missing here and there: the mean of what the row shows, without a spread that would not belong to it.
+    return Cell.of([statistics.fmean(statistics.fmean(seeds.values()) for seeds in per_direction)], DECIMALS, symbol)
+
+
+def average_by_seed(results: Results, metric: str, method: str) -> list[float]:
+    """The average over directions, one number a complete seed, of the metric's first panel; for figures."""
+    cells = _by_cell(results.scores, metric)
+    columns = panels(results, metric)[0].columns
+    per_direction = [cells[method, d, testset] for d, testset in columns]
+    if not per_direction or not all(per_direction):
+        return []
+    seeds = [seed for seed in per_direction[0] if all(seed in found for found in per_direction)]
+    return [statistics.fmean(found[seed] for found in per_direction) for seed in seeds]
+
+
+def trained_params(results: Results, method: str) -> float | None:
+    """Trained parameters of a method: the mean over seeds (they agree), or None when it has no such number."""
+    values = [
+        c.numbers["trainable_params"] for c in results.costs if c.method == method and "trainable_params" in c.numbers
+    ]
+    return statistics.fmean(values) if values else None
+
+
+def _params(results: Results, method: str) -> Cell:
+    value = trained_params(results, method)
+    return Cell.empty() if value is None else Cell(count(value), value)
+
+
+def _symbols(results: Results, metric: str) -> dict[tuple[str, str], str]:
+    """(method, direction) to † or ‡; a comparison of averages goes under ``average``."""
+    symbols = {}
+    for c in results.comparisons:
+        if c.metric == metric and c.p_value < results.alpha and c.delta != 0:
+            gained = (c.delta < 0) == results.lower_is_better(metric)
+            direction = "average" if c.direction in _AVERAGE_NAMES else c.direction
+            symbols[c.method, direction] = BETTER_SYMBOL if gained else WORSE_SYMBOL
+    return symbols
+
+
+# -- notes under the table ------------------------------------------------------------------------
+
+
+def _notes(results: Results, metric: str, panel: Panel, table: Table) -> list[Note]:
+    rows = [
+        s
+        for s in results.scores
+        if s.metric == metric and s.trained_on == ALL and (s.direction, s.testset) in panel.columns
+    ]
+    found = [note(_reading(results, metric, table))]
+    found += [note(text) for text in _signature_notes(metric, rows, panel)]
+    text = str(results.info.get("metric_notes", {}).get(metric) or "")
+    if text:
+        found.append(note(text))
+    found += [note(text) for text in _significance_notes(results, metric, table)]
+    found += [note(text) for text in _hole_notes(results, table)]
+    found += [note(text) for text in _seed_notes(results, metric, panel)]
+    return found + common_notes(results)
+
+
+def common_notes(results: Results) -> list[Note]:
+    """What stands under every table: fairness, model, data, decoding, notes of methods and of the recipe, failures."""
+    info = results.info
+    fairness = info.get("fairness") or {}
+    found = []
+    if fairness.get("message"):
+        found.append(note(f"Fairness: {fairness['message']}", alarm=not fairness.get("consistent", False)))
+    elif fairness and not fairness.get("consistent", False):
+        found.append(note("Fairness: the methods consumed different training streams.", alarm=True))
+    for key in ("model", "data", "decoding"):
+        if info.get(key):
+            found.append(note(f"{key.capitalize()}: {info[key]}"))
+    alike: dict[str, list[str]] = defaultdict(list)
+    for method, text in (info.get("method_notes") or {}).items():
+        alike[one_line(str(text))].append(results.label(method))
+    found += [note(f"{listed(labels)}: {text}") for text, labels in alike.items()]
+    found += [note(str(text)) for text in info.get("notes") or []]
+    for failure in info.get("failed") or []:
+        found.append(note(f"Failed: {failure.get('job', '?')}: {failure.get('error', '')}", alarm=True))
+    return found
+
+
+def _reading(results: Results, metric: str, table: Table) -> str:
+    sense = "lower is better" if results.lower_is_better(metric) else "higher is better"
+    text = f"{metric}, {sense}; best in bold, second best underlined (by the numbers as displayed)."
+    if any(cell.sd_text for row in table.rows for cell in row.cells):
+        text += " Mean over seeds ± sample standard deviation."
+    if any(not row.ranked for row in table.rows):
+        floors = [row.label for row in table.rows if not row.ranked]
+        text += f" {listed(floors)}: a floor, not a method; never marked."
+    return text
+
+
+def _signature_notes(metric: str, rows: Sequence[Score], panel: Panel) -> list[str]:
+    """Each distinct signature with the directions it covers and the number of segments."""
+    covered: dict[str, list[str]] = defaultdict(list)
+    sizes: dict[str, list[str]] = defaultdict(list)
+    for direction, testset in panel.columns:
+        for s in rows:
+            if (s.direction, s.testset) == (direction, testset):
+                if s.signature and direction not in covered[s.signature]:
+                    covered[s.signature].append(direction)
+                if s.n and direction not in sizes[s.n]:
+                    sizes[s.n].append(direction)
+    notes = []
+    for signature, directions in covered.items():
+        where = "" if len(covered) == 1 else f" for {listed(directions)}"
+        notes.append(f"{metric} signature{where}: {signature}")
+    if sizes:
+        parts = [n if len(sizes) == 1 else f"{n} ({listed(directions)})" for n, directions in sizes.items()]
+        notes.append(f"n = {'; '.join(parts)} segments a direction.")
+    return notes
+
+
+def _significance_notes(results: Results, metric: str, table: Table) -> list[str]:
+    tests = [c for c in results.comparisons if c.metric == metric]
+    if not tests:
+        return []
+    baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]
+    kinds = listed([one_line(k) for k in dict.fromkeys(c.test for c in tests)])
+    sizes = listed(list(dict.fromkeys(c.n for c in tests if c.n)))
+    text = (
+        f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than {listed(baselines)} "
+        f"(p < {results.alpha:g} after correction; {kinds}{f'; n = {sizes}' if sizes else ''})."
+    )
+    if not any(cell.symbol for row in table.rows for cell in row.cells):
+        text += " No difference is significant."
+    return [text]
+
+
+def _hole_notes(results: Results, table: Table) -> list[str]:
+    """Why each — is there: the failed jobs that it hangs on, or that there is no score."""
+    reasons: dict[str, list[str]] = defaultdict(list)
+    averages = []
+    for row in table.rows:
+        pairs = zip(table.columns, row.cells, strict=True)
+        holes = [column.label for column, cell in pairs if cell.is_hole and column.key != "average"]
+        if holes:
+            averages.append(row.label)
+        everywhere = len(holes) == sum(c.better is not None for c in table.columns) - 1
+        for direction in holes:
+            where = row.label if everywhere else f"{row.label} {direction}"
+            reasons[_reason(results, row.key, direction)].append(where)
+    notes = [f"{HOLE} {listed(list(dict.fromkeys(cells)), 12)}: {reason}" for reason, cells in reasons.items()]
+    if averages:
+        notes.append(f"{HOLE} Avg. of {listed(averages)}: averages are given for complete rows only.")
+    return notes
+
+
+def _reason(results: Results, method: str, direction: str) -> str:
+    """The failed job whose label names this method (as a word) and this direction or none."""
+    for failure in results.info.get("failed") or []:
+        words = re.split(r"[^A-Za-z0-9_.-]+", str(failure.get("job", "")))
+        others = [d for d in results.directions if d in words]
+        if method in words and (direction in others or not others):
+            return f"the job {failure.get('job')!r} failed."
+    return "no score was recorded (not run, left out, or an earlier job failed)."
+
+
+def _seed_notes(results: Results, metric: str, panel: Panel) -> list[str]:
+    """Cells that stand on fewer seeds than the most that their row has."""
+    cells = _by_cell(results.scores, metric)
+    trained = [m for m in results.info.get("trained_methods") or [] if m in results.methods]
+    wanted = max((len(cells[m, d, t]) for m in trained for d, t in panel.columns), default=0)
+    short = [
+        f"{results.label(m)} {d} ({len(cells[m, d, t])})"
+        for m in trained
+        for d, t in panel.columns
+        if 0 < len(cells[m, d, t]) < wanted
+    ]
+    return [f"Fewer than {wanted} seeds: {listed(short, 12)}."] if short else []
+
+
+def change_text(value: float) -> str:
+    """A difference of scores with its sign, as in ``+1.20``."""
+    return fixed(value, DECIMALS, signed=True)

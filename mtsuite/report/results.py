@@ -1,0 +1,263 @@
+"""Reading a results folder, with an error that names file and column for everything that can be wrong."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtsuite.data.direction import Direction
+from mtsuite.errors import DataError, StoreError, did_you_mean
+
+SCHEMA = 1
+FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
+ALL = "all"  # trained on every direction, or not trained
+
+SCORE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "metric", "score", "signature", "n")
+COST_NUMBERS = (
+    "trainable_params",
+    "total_params",
+    "active_params_per_token",
+    "train_seconds",
+    "train_tokens_per_second",
+    "peak_memory_mb",
+    "translate_segments_per_second",
+)
+COST_COLUMNS = ("method", "seed", *COST_NUMBERS)
+SIGNIFICANCE_COLUMNS = ("metric", "direction", "method", "baseline", "delta", "p_value", "test", "n")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One row of scores.csv.  ``score`` is 0–100 for BLEU, chrF and COMET; ``n`` is the number of segments."""
+
+    method: str
+    seed: str
+    trained_on: str
+    direction: str
+    testset: str
+    metric: str
+    score: float
+    signature: str
+    n: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One row of costs.csv; a number that does not exist (or was not measured) is absent from ``numbers``."""
+
+    method: str
+    seed: str
+    numbers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One row of significance.csv.  ``delta`` = method − baseline in the metric's points; ``p_value`` is corrected."""
+
+    metric: str
+    direction: str
+    method: str
+    baseline: str
+    delta: float
+    p_value: float
+    test: str
+    n: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """A results folder in memory.  ``info`` is report.json as written by the suite."""
+
+    folder: Path
+    info: Mapping[str, Any]
+    scores: tuple[Score, ...]
+    costs: tuple[Cost, ...]
+    comparisons: tuple[Comparison, ...]
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    recipe: str = ""
+    segments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return str(self.info.get("title") or self.folder.name)
+
+    @property
+    def methods(self) -> list[str]:
+        """Rows in the report's order; a floor row with scores comes last."""
+        named = [str(m) for m in self.info["methods"]]
+        floor = [m for m in dict.fromkeys(s.method for s in self.scores) if m in FLOOR_ROWS]
+        return [*(m for m in named if m not in FLOOR_ROWS), *floor]
+
+    @property
+    def directions(self) -> list[str]:
+        return [str(d) for d in self.info["directions"]]
+
+    @property
+    def metrics(self) -> list[str]:
+        """Metrics in the report's order; the first is the headline."""
+        return [str(m) for m in self.info["metrics"]]
+
+    @property
+    def alpha(self) -> float:
+        return float(self.info.get("significance_alpha", 0.05))
+
+    def label(self, method: str) -> str:
+        return str(self.info.get("labels", {}).get(method, method))
+
+    def lower_is_better(self, metric: str) -> bool:
+        """True for metrics that report.json lists under ``lower_is_better`` (an error rate, say)."""
+        return metric in self.info.get("lower_is_better", [])
+
+
+def read_results(folder: Path) -> Results:
+    """Read and check a results folder.
+
+    Raises StoreError when a file or a column is missing, a number is none, the schema is another
+    version's, or a score belongs to no row of the report.
+    """
+    if not folder.is_dir():
+        raise StoreError(
+            f"There is no results folder {folder}. Give the folder that `mtsuite run` wrote, such as results/<recipe>."
+        )
+    info = _report_json(folder / "report.json")
+    scores = tuple(_score(folder / "scores.csv", i, row) for i, row in _rows(folder / "scores.csv", SCORE_COLUMNS))
+    costs_path, tests_path = folder / "costs.csv", folder / "significance.csv"
+    costs = tuple(_cost(costs_path, i, row) for i, row in _rows(costs_path, COST_COLUMNS))
+    comparisons: tuple[Comparison, ...] = ()
+    if tests_path.is_file() and tests_path.read_text(encoding="utf-8").strip():
+        rows = _rows(tests_path, SIGNIFICANCE_COLUMNS)
+        comparisons = tuple(_comparison(tests_path, i, row) for i, row in rows)
+    _check_rows(folder, info, scores)
+    recipe = folder / "recipe.yaml"
+    return Results(
+        folder=folder,
+        info=info,
+        scores=scores,
+        costs=costs,
+        comparisons=comparisons,
+        environment=_json(folder / "environment.json") if (folder / "environment.json").is_file() else {},
+        recipe=_text(recipe) if recipe.is_file() else "",
+        segments=_json(folder / "segments.json") if (folder / "segments.json").is_file() else {},
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise StoreError(
+            f"{path} is missing. A results folder needs report.json, scores.csv and costs.csv; "
+            "run the recipe again with `mtsuite run` (what is in the store is not computed anew)."
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{path} cannot be read: {error}") from None
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(_text(path))
+    except json.JSONDecodeError as error:
+        raise StoreError(f"{path}:{error.lineno}:{error.colno}: expected JSON: {error.msg}.") from None
+    if not isinstance(value, dict):
+        raise StoreError(f"{path}: expected a JSON object, found {type(value).__name__}.")
+    return value
+
+
+def _report_json(path: Path) -> dict[str, Any]:
+    info = _json(path)
+    found = info.get("schema")
+    if found != SCHEMA:
+        newer = isinstance(found, int) and found > SCHEMA
+        advice = "update mtsuite, or use the version" if newer else "run the recipe again, or use the version"
+        raise StoreError(
+            f"{path}: expected a results folder of schema {SCHEMA}, found schema {found!r}; "
+            f"{advice} of mtsuite that wrote it (environment.json says which)."
+        )
+    for key in ("methods", "directions", "metrics"):
+        if not isinstance(info.get(key), list) or not info[key]:
+            raise StoreError(f"{path}: expected a list with at least one name under {key!r}, found {info.get(key)!r}.")
+    for direction in info["directions"]:
+        try:
+            Direction.parse(str(direction))
+        except DataError as error:
+            raise StoreError(f"{path}: 'directions': {error}") from None
+    return info
+
+
+def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+    """(line number, row) pairs of a CSV that must have these columns; others are ignored."""
+    reader = csv.DictReader(_text(path).splitlines(keepends=True), strict=True)
+    try:
+        head = reader.fieldnames or []
+        missing = [column for column in columns if column not in head]
+        if missing:
+            raise StoreError(
+                f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}; "
+                f"expected {','.join(columns)}; found {','.join(head) or 'an empty file'}."
+            )
+        rows = []
+        for row in reader:
+            if None in row or None in row.values():
+                raise StoreError(f"{path}:{reader.line_num}: expected {len(head)} fields, found another number.")
+            rows.append((reader.line_num, row))
+        return rows
+    except csv.Error as error:
+        raise StoreError(f"{path}:{reader.line_num}: expected CSV: {error}.") from None
+
+
+def _number(path: Path, line: int, column: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise StoreError(f"{path}:{line}: expected a number in column {column!r}, found {text!r}.") from None
+    return value
+
+
+def _score(path: Path, line: int, row: dict[str, str]) -> Score:
+    values = {column: row[column] for column in SCORE_COLUMNS if column != "score"}
+    try:
+        Direction.parse(row["direction"])
+    except DataError as error:
+        raise StoreError(f"{path}:{line}: column 'direction': {error}") from None
+    return Score(score=_number(path, line, "score", row["score"]), **values)
+
+
+def _cost(path: Path, line: int, row: dict[str, str]) -> Cost:
+    numbers = {name: _number(path, line, name, row[name]) for name in COST_NUMBERS if row[name].strip()}
+    return Cost(row["method"], row["seed"], {k: v for k, v in numbers.items() if math.isfinite(v)})
+
+
+def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
+    return Comparison(
+        metric=row["metric"],
+        direction=row["direction"],
+        method=row["method"],
+        baseline=row["baseline"],
+        delta=_number(path, line, "delta", row["delta"]),
+        p_value=_number(path, line, "p_value", row["p_value"]),
+        test=row["test"],
+        n=row["n"],
+    )
+
+
+def _check_rows(folder: Path, info: Mapping[str, Any], scores: tuple[Score, ...]) -> None:
+    known = {str(m) for m in info["methods"]} | FLOOR_ROWS
+    seen: set[tuple[str, ...]] = set()
+    for s in scores:
+        if s.method not in known:
+            raise StoreError(
+                f"{folder / 'scores.csv'} has scores of {s.method!r}, which is not among 'methods' of "
+                f"{folder / 'report.json'}. {did_you_mean(s.method, known)}"
+            )
+        key = (s.method, s.seed, s.trained_on, s.direction, s.testset, s.metric)
+        if key in seen:
+            raise StoreError(
+                f"{folder / 'scores.csv'} has two scores for method {s.method!r}, seed {s.seed}, trained on "
+                f"{s.trained_on}, direction {s.direction}, test set {s.testset!r}, metric {s.metric}; remove one."
+            )
+        seen.add(key)

@@ -1,0 +1,82 @@
+"""Under ``accelerate launch``: every process runs this program, and training jobs are done by all together.
+
+The first process does what cannot be shared (corpus, probes) while the others wait; the remaining jobs,
+which do not train, are left to the ordinary scheduler of the first process.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import traceback
+
+from mtsuite.jobs.context import JobContext, job_function
+from mtsuite.plan.graph import Job, Plan
+from mtsuite.run.cache import BoundedCache
+from mtsuite.run.store import Store
+
+_TOGETHER = ("base", "train")
+_BEFORE = ("corpus", "probe")
+
+
+def launched() -> bool:
+    """Whether a launcher started several processes of this program."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def run_launched(plan: Plan, store: Store, *, offline: bool = False) -> None:
+    """Do all training jobs of the plan with all processes; only the first process returns.
+
+    A job that fails is recorded like any other failure, and what depends on it is left out.
+    """
+    from accelerate import PartialState
+
+    state = PartialState()
+    cache = BoundedCache()
+    if state.is_main_process:
+        store.prepare()
+    state.wait_for_everyone()
+    for job in plan:
+        if job.kind not in (*_TOGETHER, *_BEFORE):
+            continue
+        ready = _agreed(state, state.is_main_process and _ready(plan, store, job))
+        if not ready:
+            continue
+        if job.kind in _TOGETHER or state.is_main_process:
+            _run(plan, store, job, cache, offline, main=state.is_main_process)
+        state.wait_for_everyone()
+    if not state.is_main_process:
+        sys.exit(0)
+    for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
+        os.environ.pop(name, None)  # the workers that come next are ordinary processes
+
+
+def _ready(plan: Plan, store: Store, job: Job) -> bool:
+    if store.is_done(job.key, job.kind):
+        return False
+    return all(store.has_output(plan.jobs[key]) for key in job.inputs.values())
+
+
+def _agreed(state: object, mine: bool) -> bool:
+    """The first process's answer, in every process."""
+    from accelerate.utils import broadcast_object_list
+
+    answer: list[bool] = [mine]
+    broadcast_object_list(answer)
+    return answer[0]
+
+
+def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool, *, main: bool) -> None:
+    inputs = {role: store.path(plan.jobs[key]) for role, key in job.inputs.items()}
+    output = store.open_partial(job) if main else store.partial_path(job)
+    context = JobContext(cache=cache, keys=job.inputs, offline=offline)
+    started = time.monotonic()
+    try:
+        summary = job_function(job.kind)(job.spec, inputs, output, context)
+    except Exception as error:
+        if main:
+            store.fail(job, str(error), error_class=type(error).__name__, traceback=traceback.format_exc())
+        return
+    if main:
+        store.finish(job, summary, time.monotonic() - started)

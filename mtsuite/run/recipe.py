@@ -1,0 +1,104 @@
+"""A recipe from plan to results folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtsuite.errors import StoreError
+from mtsuite.plan.build import Planned
+from mtsuite.plan.report import report_plan
+from mtsuite.run.environment import describe_environment
+from mtsuite.run.progress import Progress
+from mtsuite.run.scheduler import Outcome, run_plan
+from mtsuite.run.store import Store
+
+# What the suite writes into a results folder; anything else there is the user's.
+_OWNED = ("recipe.yaml", "environment.json", "report.json", "scores.csv", "costs.csv", "significance.csv",
+          "translations", "tables", "matrices", "figures", "report.html")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a run left: the outcome of its jobs, and where the results lie (None when there is nothing to report)."""
+
+    outcome: Outcome
+    results: Path | None
+    ran: int
+
+    @property
+    def complete(self) -> bool:
+        return self.outcome.complete and self.results is not None
+
+
+def run_recipe(
+    planned: Planned,
+    results: Path,
+    store: Store,
+    *,
+    workers: int | None = None,
+    keep_going: bool = True,
+    offline: bool = False,
+    progress: Progress | None = None,
+    command: str = "",
+    functions: Mapping[str, str] | None = None,
+) -> Finished:
+    """Run what is not done, then report on all that is there."""
+    outcome = run_plan(
+        planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
+        functions=functions,
+    )  # fmt: skip
+    available = {key for key, job in planned.plan.jobs.items() if store.has_output(job)}
+    scored = any(line.scores in available for line in planned.lines)
+    if not scored:
+        return Finished(outcome, None, len(outcome.done))
+    failed = [{"job": job.label, "error": message.strip().splitlines()[0]} for job, message in outcome.failed]
+    failed += [{"job": job.label, "error": "an input of it failed"} for job in outcome.skipped]
+    plan = report_plan(
+        planned, available, failed, results=results, environment=describe_environment(), command=command
+    )
+    report = list(plan)[-1]
+    second = run_plan(
+        plan, store, workers=1, offline=offline, progress=progress, only_keys=[report.key], functions=functions
+    )
+    outcome.failed += second.failed
+    if store.has_output(report):
+        publish(store.path(report), results)
+        return Finished(outcome, results, len(outcome.done) + len(second.done))
+    return Finished(outcome, None, len(outcome.done))
+
+
+def publish(source: Path, results: Path) -> None:
+    """Copy a report's files into the results folder, each whole or not at all.
+
+    Raises StoreError when the folder cannot be written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        for name in _OWNED:
+            fresh, place = results / f".{name}.new", results / name
+            _remove(fresh)
+            if not (source / name).exists():
+                _remove(place)
+                continue
+            if (source / name).is_dir():
+                shutil.copytree(source / name, fresh)
+                _remove(place)
+            else:
+                shutil.copyfile(source / name, fresh)
+            os.replace(fresh, place)
+    except OSError as error:
+        raise StoreError(
+            f"{results}: the results cannot be written: {error.strerror or error}. Everything is kept in the store; "
+            "free some space or choose another folder with --output-dir and run again."
+        ) from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)

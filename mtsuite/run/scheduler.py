@@ -1,0 +1,307 @@
+"""Runs the jobs of a plan that are not done yet, on worker processes of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+import time
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mtsuite.errors import MTSuiteError, StoreError
+from mtsuite.plan.graph import Job, Plan
+from mtsuite.run.disk import NoSpaceError
+from mtsuite.run.machine import usable_cores, visible_gpus
+from mtsuite.run.order import choose, critical_paths, dependants, wanted
+from mtsuite.run.pool import Pool, WorkerProcess
+from mtsuite.run.progress import Progress
+from mtsuite.run.store import Store
+
+
+@dataclass
+class Outcome:
+    """What became of the jobs of a run."""
+
+    done: list[Job] = field(default_factory=list)  # ran to the end in this run
+    cached: list[Job] = field(default_factory=list)  # were done before
+    failed: list[tuple[Job, str]] = field(default_factory=list)
+    skipped: list[Job] = field(default_factory=list)  # an input failed
+    stopped: list[Job] = field(default_factory=list)  # not run, or ended on the way, since the run stopped
+    holes: list[Job] = field(default_factory=list)  # of ``done``: ran although an optional input was missing
+    seconds: float = 0.0
+
+    @property
+    def complete(self) -> bool:
+        """Whether every job is done without a hole."""
+        return not (self.failed or self.skipped or self.stopped or self.holes)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    *,
+    workers: int | None = None,
+    keep_going: bool = True,
+    offline: bool = False,
+    progress: Progress | None = None,
+    only_keys: Iterable[str] | None = None,
+    functions: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Run what is not done yet and tell what became of it; a job that fails does not raise.
+
+    ``workers`` is the number of processes (default: one a CUDA device, else one a core up to eight).
+    A job computes with ``cores // workers`` threads, an ``exclusive`` one runs alone with all cores;
+    on a machine with CUDA devices each worker has a device of its own and nothing runs alone.  With
+    ``only_keys`` only those jobs and what they need are run.  ``functions`` maps kinds to
+    ``module:name`` or ``file.py:name`` instead of the function of the kind (for tests and launchers).
+
+    Raises ``StoreError`` when the store cannot be written or its disk is full (what is finished is
+    kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
+    workers.  Without ``keep_going`` the first failure ends the running jobs; their partial folders stay.
+    """
+    begun = time.monotonic()
+    progress = progress or Progress()
+    done = {key for key, job in plan.jobs.items() if store.is_done(key, job.kind)}
+    keys = wanted(plan, only_keys, done)
+    outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done])
+    todo = [key for key in keys if key not in done]
+    outcome.stopped = [plan.jobs[key] for key in todo]
+    progress.begin([plan.jobs[key] for key in todo], len(outcome.cached))
+    try:
+        if todo:
+            store.prepare()
+            for key in todo:
+                problem = store.problem(plan.jobs[key])
+                if problem is not None:
+                    folder = store.folder(key, plan.jobs[key].kind)
+                    progress.note(f"warning: {folder} is not trusted: {problem}; it is moved aside and made again")
+            run = _Run(plan, store, todo, done, outcome, progress, keep_going, dict(functions or {}))
+            run.go(workers, offline)
+    finally:
+        outcome.seconds = time.monotonic() - begun
+        progress.end(outcome)
+    return outcome
+
+
+class _Run:
+    """The state of one call of ``run_plan``."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        todo: list[str],
+        done: Collection[str],
+        outcome: Outcome,
+        progress: Progress,
+        keep_going: bool,
+        functions: dict[str, str],
+    ) -> None:
+        self.jobs, self.store, self.outcome, self.progress = plan.jobs, store, outcome, progress
+        self.keep_going, self.functions = keep_going, functions
+        self.length = critical_paths(plan, set(todo))
+        self.behind = dependants(plan, set(todo))
+        self.open = set(todo)  # neither done nor failed nor skipped
+        self.lost: set[str] = set()  # failed or skipped
+        self.holed: set[str] = set()  # done, with holes
+        self.position = {key: number for number, key in enumerate(plan.jobs)}
+        self.missing = {key: len(set(plan.jobs[key].inputs.values()) & self.open) for key in todo}
+        self.ready = [key for key in todo if not self.missing[key]]
+        self.running: dict[WorkerProcess, tuple[str, float]] = {}
+        self.alone = False
+        self.stop: MTSuiteError | None = None
+        self.unstarted = 0
+
+    def go(self, workers: int | None, offline: bool) -> None:
+        """Run until nothing is left to run."""
+        cores, gpus = usable_cores(), visible_gpus()
+        size = max(1, workers if workers is not None else len(gpus) or min(cores, 8))
+        self.share, self.cores, self.own_device = max(1, cores // size), cores, bool(gpus)
+        self.offline = offline
+        self.pool = Pool(size, threads=self.share, gpus=gpus, offline=offline)
+        ended = False
+        try:
+            self._dispatch()
+            while self.running:
+                try:
+                    worker, event = self.pool.events.get(timeout=1.0)
+                except queue.Empty:
+                    self.progress.tick()
+                    continue
+                self._handle(worker, event)
+                if self.stop is not None or (self.outcome.failed and not self.keep_going):
+                    break
+                self._dispatch()
+            ended = not self.running
+        except KeyboardInterrupt:
+            self.progress.note("interrupted; what is finished is kept, the same command goes on from here")
+            raise
+        finally:
+            self.pool.close() if ended else self.pool.kill()
+            self.outcome.stopped = [self.jobs[key] for key in self.position if key in self.open]
+        if self.stop is not None:
+            raise self.stop
+
+    # -- starting -----------------------------------------------------------------------------
+
+    def _dispatch(self) -> None:
+        """Start jobs as long as there is a job and a place for it."""
+        while self.ready and not self.alone and len(self.running) < self.pool.size:
+            candidates = self._candidates()
+            if not candidates:
+                return
+            idle = [worker for worker in self.pool.workers.values() if worker not in self.running]
+            key, number = choose(candidates, [worker.last_inputs for worker in idle], self.jobs, self.length)
+            self._start(key, idle[number] if number is not None else self.pool.start())
+
+    def _candidates(self) -> list[str]:
+        """Jobs that may start now, in plan order.
+
+        When the job with the longest chain wants the machine for itself, the others are let run out
+        first; meanwhile only jobs start that should end before the running ones do.
+        """
+        first = max(self.ready, key=lambda key: self.length[key])
+        if not self._exclusive(first):
+            return [key for key in self.ready if not self._exclusive(key)]
+        if not self.running:
+            return [first]
+        now = time.monotonic()
+        left = max(self.jobs[key].cost - (now - since) for key, since in self.running.values())
+        return [key for key in self.ready if not self._exclusive(key) and self.jobs[key].cost <= left]
+
+    def _exclusive(self, key: str) -> bool:
+        return self.jobs[key].exclusive and not self.own_device
+
+    def _start(self, key: str, worker: WorkerProcess) -> None:
+        job = self.jobs[key]
+        self.ready.remove(key)
+        paths = {
+            role: str(self.store.folder(needed, self.jobs[needed].kind).absolute())
+            for role, needed in job.inputs.items()
+            if needed not in self.lost
+        }
+        self.alone = self._exclusive(key)
+        message = {
+            "job": {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs), "key": key},
+            "paths": paths,
+            "output": str(self.store.partial_path(job).absolute()),
+            "store": str(self.store.root.absolute()),
+            "threads": self.cores if self.alone else self.share,
+            "offline": self.offline,
+            "holes": self._holes(key),
+            "function": self.functions.get(job.kind),
+        }
+        self.running[worker] = (key, time.monotonic())
+        worker.last_inputs = frozenset({key, *job.inputs.values()})
+        worker.send(message)
+        self.progress.job_started(job)
+
+    def _holes(self, key: str) -> list[str]:
+        return [role for role, needed in self.jobs[key].inputs.items() if needed in self.lost or needed in self.holed]
+
+    # -- listening ----------------------------------------------------------------------------
+
+    def _handle(self, worker: WorkerProcess, event: Mapping[str, Any]) -> None:
+        name = event["event"]
+        if name == "ready":
+            worker.ready = True
+        elif name == "noise":
+            self.progress.debug(f"worker {worker.slot} said {event['text']!r}")
+        elif name == "exit":
+            self._died(worker, event)
+        elif worker in self.running and event.get("key") == self.running[worker][0]:
+            job = self.jobs[self.running[worker][0]]
+            if name == "progress":
+                values = event.get("values")
+                self.progress.job_progress(job, values if isinstance(values, dict) else {})
+            elif name == "waiting":
+                self.progress.job_waiting(job)
+            elif name == "started":
+                self.progress.job_progress(job, {"text": ""})
+            elif name == "done":
+                self._release(worker)
+                self._done(job, event)
+            elif name == "failed":
+                self._release(worker)
+                self._failed(job, event)
+
+    def _release(self, worker: WorkerProcess) -> None:
+        del self.running[worker]
+        self.alone = False
+
+    def _done(self, job: Job, event: Mapping[str, Any]) -> None:
+        key = job.key
+        self.outcome.done.append(job)
+        if self._holes(key) and not event.get("elsewhere"):
+            self.holed.add(key)
+            self.outcome.holes.append(job)
+        self.progress.job_done(job, float(event.get("seconds") or 0.0), elsewhere=bool(event.get("elsewhere")))
+        self._settle(key)
+
+    def _failed(self, job: Job, event: Mapping[str, Any]) -> None:
+        message = str(event.get("error", "unknown error"))
+        self.outcome.failed.append((job, message))
+        self.lost.add(job.key)
+        self.progress.job_failed(job, message, self.store.failed_path(job))
+        if event.get("no_space"):
+            self.stop = NoSpaceError(message)
+        self._settle(job.key)
+
+    def _died(self, worker: WorkerProcess, event: Mapping[str, Any]) -> None:
+        """A worker has ended by itself: its job failed, its slot is free."""
+        self.pool.forget(worker)
+        if worker not in self.running:
+            return
+        key, since = self.running[worker]
+        job = self.jobs[key]
+        message, said = how_it_ended(int(event.get("code", 0))), str(event.get("stderr", ""))
+        if not worker.ready:
+            self.stop = MTSuiteError(f"a worker process cannot be started: {message}\n{said}".rstrip())
+            return
+        self._release(worker)
+        with contextlib.suppress(StoreError):
+            self.store.fail(
+                job,
+                message,
+                error_class="WorkerDied",
+                traceback=f"{message}\n{said}\n",
+                seconds=time.monotonic() - since,
+            )
+        self._failed(job, {"error": message})
+
+    def _settle(self, key: str) -> None:
+        """A job is done, failed or skipped: see what that makes ready, and what it makes impossible."""
+        waiting = [key]
+        while waiting:
+            settled = waiting.pop()
+            self.open.discard(settled)
+            for after in self.behind[settled]:
+                self.missing[after] -= 1
+                if self.missing[after]:
+                    continue
+                job = self.jobs[after]
+                gone = [role for role, needed in job.inputs.items() if needed in self.lost]
+                if any(role not in job.optional for role in gone):
+                    self.lost.add(after)
+                    self.outcome.skipped.append(job)
+                    self.progress.job_skipped(job, gone)
+                    waiting.append(after)
+                else:
+                    self.ready.append(after)
+        self.ready.sort(key=lambda name: self.position[name])
+
+
+def how_it_ended(code: int) -> str:
+    """In words, how a worker process ended that should not have ended."""
+    if code >= 0:
+        return f"worker ended with exit code {code}"
+    number = -code
+    if number == signal.SIGKILL:
+        return f"worker was killed by signal {number} (out of memory?)"
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "unknown"
+    return f"worker was killed by signal {number} ({name})"

@@ -1,0 +1,277 @@
+"""The store: one folder per finished job, found again by the job's content key.
+
+::
+
+    root/<kind>/<key>/           finished: what the job wrote, spec.json, status.json, log.txt
+    root/<kind>/<key>.partial/   in the making; survives a kill, so that checkpoints are found again
+    root/failed/<key>/           how a job failed: status.json, traceback.txt, log.txt
+    root/locks/<key>.lock        held by the process that makes the job
+    root/aside/                  folders that could not be trusted
+
+A finished folder appears by one rename, after its ``status.json`` is on the disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import logging
+import os
+import shutil
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from mtsuite.errors import StoreError
+from mtsuite.plan.graph import Job
+from mtsuite.run.disk import disk_errors, existing_parent, sync_folder, write_json
+
+SCHEMA = 1
+State = Literal["done", "holes", "failed", "partial", "absent"]
+log = logging.getLogger(__name__)
+
+
+class Store:
+    """Finished jobs under ``root``.  Making a ``Store`` touches nothing on the disk."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root)
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
+    @staticmethod
+    def default_root(results_root: Path | str) -> Path:
+        """``MTSUITE_HOME`` where it is set, else ``.mtsuite`` beside the results."""
+        home = os.environ.get("MTSUITE_HOME", "").strip()
+        return Path(home).expanduser() if home else Path(results_root) / ".mtsuite"
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def folder(self, key: str, kind: str) -> Path:
+        """Where a job of this kind and key lies when it is finished."""
+        return self.root / kind / key
+
+    def path(self, job: Job) -> Path:
+        """Where ``job`` lies when it is finished (it need not be)."""
+        return self.folder(job.key, job.kind)
+
+    def partial_path(self, job: Job) -> Path:
+        """Where ``job`` is made."""
+        return self.root / job.kind / f"{job.key}.partial"
+
+    def failed_path(self, job: Job) -> Path:
+        """Where the traceback and the log of a failed ``job`` lie."""
+        return self.root / "failed" / job.key
+
+    def is_done(self, key: str, kind: str) -> bool:
+        """Whether the job is finished and whole.  One that ran with holes in its inputs is not: it runs again."""
+        status = self._read(self.folder(key, kind))
+        return isinstance(status, dict) and not status.get("holes")
+
+    def has_output(self, job: Job) -> bool:
+        """Whether there is a finished folder to read, with or without holes."""
+        return isinstance(self._read(self.path(job)), dict)
+
+    def status(self, job: Job) -> dict[str, Any] | None:
+        """``status.json`` of the finished job, else of its last failure, else ``None``."""
+        status = self._read(self.path(job))
+        if isinstance(status, dict):
+            return status
+        failed = self._read(self.failed_path(job), state="failed")
+        return failed if isinstance(failed, dict) else None
+
+    def state(self, job: Job) -> State:
+        """How far ``job`` is, in one word; ``holes`` means finished while optional inputs were missing."""
+        status = self.status(job)
+        if status is not None and status["state"] == "done":
+            return "holes" if status.get("holes") else "done"
+        if status is not None:
+            return "failed"
+        return "partial" if self.partial_path(job).is_dir() else "absent"
+
+    def problem(self, job: Job) -> str | None:
+        """Why a folder under the finished name is not trusted, or ``None``."""
+        found = self._read(self.path(job))
+        return found if isinstance(found, str) else None
+
+    def size(self) -> int:
+        """Bytes of all files in the store."""
+        total = 0
+        for folder, _, names in os.walk(self.root):
+            for name in names:
+                with contextlib.suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
+
+    def _read(self, folder: Path, state: str = "done") -> dict[str, Any] | str | None:
+        """The status of a folder; text that says what is wrong with it; ``None`` when there is no folder."""
+        try:
+            text = (folder / "status.json").read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return "it has no status.json" if os.path.lexists(folder) else None
+        except OSError as error:
+            return f"its status.json cannot be read ({error.strerror})"
+        try:
+            status = json.loads(text)
+        except ValueError:
+            return "its status.json is not whole"
+        if not isinstance(status, dict):
+            return "its status.json is not an object"
+        if status.get("schema") != SCHEMA:
+            return f"it was written in another format ({status.get('schema')!r}, this suite writes {SCHEMA})"
+        if status.get("state") != state:
+            return f"its state is {status.get('state')!r} instead of {state!r}"
+        return status
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Create the root and prove that it can be written; ``StoreError`` if not."""
+        probe = self.root / "locks" / f".probe-{uuid.uuid4().hex[:8]}"
+        with disk_errors(self.root):
+            above = existing_parent(self.root)
+            if not above.is_dir():
+                raise StoreError(f"cannot make the store {self.root}: {above} is a file, not a folder")
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"mtsuite")
+            probe.unlink()
+
+    @contextlib.contextmanager
+    def lock(self, job: Job, on_wait: Callable[[], None] | None = None, timeout: float = -1) -> Iterator[None]:
+        """Hold the job's lock; wait for another run that holds it (``on_wait`` is called once before waiting).
+
+        The operating system lets go of the lock when its process dies, however it dies.
+        Raises ``StoreError`` after ``timeout`` seconds (never, when negative).
+        """
+        path = self.root / "locks" / f"{job.key}.lock"
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path)
+            try:
+                lock.acquire(timeout=0)
+            except Timeout:
+                if on_wait is not None:
+                    on_wait()
+                try:
+                    lock.acquire(timeout=timeout, poll_interval=0.1)
+                except Timeout:
+                    raise StoreError(f"{job.label} is still being made by another run ({path})") from None
+            except NotImplementedError:
+                raise StoreError(
+                    f"the file system of {self.root} has no file locks; set MTSUITE_HOME to a folder on another disk"
+                ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def open_partial(self, job: Job) -> Path:
+        """The folder to make ``job`` in, with what an earlier, killed attempt left.  Hold the lock."""
+        partial = self.partial_path(job)
+        with disk_errors(partial):
+            problem = self.problem(job)
+            if problem is not None:
+                self._move_aside(self.path(job), problem)
+            partial.mkdir(parents=True, exist_ok=True)
+            (partial / "status.json").unlink(missing_ok=True)
+            spec = {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs)}
+            write_json(partial / "spec.json", spec)
+        return partial
+
+    def finish(
+        self,
+        job: Job,
+        summary: Mapping[str, Any] | None,
+        seconds: float,
+        *,
+        peak_memory_mb: float | None = None,
+        holes: Sequence[str] = (),
+        more: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Turn the partial folder into the finished one and return it.  Hold the lock.
+
+        ``holes`` are the roles whose input was missing or had holes itself; ``more`` is written into
+        ``status.json`` as it is.  Where another run has finished the job first, its folder stays.
+        """
+        partial, final = self.partial_path(job), self.path(job)
+        with disk_errors(partial):
+            if self.is_done(job.key, job.kind):
+                shutil.rmtree(partial, ignore_errors=True)
+                return final
+            status = {
+                "schema": SCHEMA,
+                "state": "done",
+                "seconds": round(seconds, 3),
+                "finished": now(),
+                "peak_memory_mb": peak_memory_mb,
+                "holes": sorted(holes),
+                "summary": dict(summary or {}),
+                **(more or {}),
+            }
+            write_json(partial / "status.json", status)
+            problem = self.problem(job)
+            if problem is not None:
+                self._move_aside(final, problem)
+            elif final.exists():  # finished with holes, and made again since
+                self._discard(final)
+            os.rename(partial, final)
+            sync_folder(final.parent)
+        shutil.rmtree(self.failed_path(job), ignore_errors=True)
+        return final
+
+    def fail(
+        self,
+        job: Job,
+        error: str,
+        *,
+        error_class: str = "",
+        user_error: bool = False,
+        traceback: str = "",
+        seconds: float = 0.0,
+    ) -> Path:
+        """Keep how ``job`` failed.  The partial folder stays, a later run goes on from its checkpoints."""
+        folder = self.failed_path(job)
+        with disk_errors(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name in ("status.json", "log.txt", "traceback.txt"):
+                (folder / name).unlink(missing_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(self.partial_path(job) / "log.txt", folder / "log.txt")
+            text = traceback or error + "\n"
+            (folder / "traceback.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
+            status = {
+                "schema": SCHEMA,
+                "state": "failed",
+                "kind": job.kind,
+                "label": job.label,
+                "error": error,
+                "error_class": error_class,
+                "user_error": user_error,
+                "seconds": round(seconds, 3),
+                "finished": now(),
+            }
+            write_json(folder / "status.json", status)
+        return folder
+
+    def _move_aside(self, folder: Path, problem: str) -> None:
+        target = self.root / "aside" / f"{folder.parent.name}-{folder.name}-{uuid.uuid4().hex[:6]}"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(folder, target)
+        log.warning("%s is not trusted: %s; moved to %s, the job runs again", folder, problem, target)
+
+    def _discard(self, folder: Path) -> None:
+        """Remove a folder so that no half of it is ever seen under its name."""
+        grave = self.root / "aside" / f"old-{uuid.uuid4().hex}"
+        grave.parent.mkdir(parents=True, exist_ok=True)
+        os.rename(folder, grave)
+        shutil.rmtree(grave, ignore_errors=True)
+
+
+def now() -> str:
+    """The time in ISO 8601, UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

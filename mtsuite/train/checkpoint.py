@@ -1,0 +1,84 @@
+"""Checkpoints inside a training job: what is needed to go on as if nothing had happened.
+
+Parameters and optimizer state as safetensors, counters as JSON; written beside the last one and
+renamed, so that a kill at any moment leaves a whole checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mtsuite.errors import StoreError
+from mtsuite.train.optim import Optimizers
+
+SCHEMA = 1
+
+
+def save_checkpoint(
+    folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers, counters: dict[str, Any]
+) -> None:
+    """Replace the checkpoint in ``folder`` by the present state.  Raises StoreError when it cannot be written."""
+    fresh = folder.with_name(folder.name + ".new")
+    tensors: dict[str, Tensor] = {f"parameter.{n}": p.detach().cpu().contiguous() for n, p in parameters.items()}
+    numbers: dict[str, Any] = {}
+    names = {id(p): n for n, p in parameters.items()}
+    for index, member in enumerate(optimizers.members):
+        for parameter, state in member.state.items():
+            for key, value in state.items():
+                place = f"optimizer.{index}.{key}.{names[id(parameter)]}"
+                if isinstance(value, Tensor):
+                    tensors[place] = value.detach().cpu().contiguous()
+                else:
+                    numbers[place] = value
+    tensors["rng"] = torch.get_rng_state()
+    try:
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(parents=True)
+        save_file(tensors, fresh / "state.safetensors")
+        (fresh / "counters.json").write_text(json.dumps({"schema": SCHEMA, "numbers": numbers, **counters}))
+        old = folder.with_name(folder.name + ".old")
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, old)
+        os.replace(fresh, folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except (OSError, SafetensorError) as error:
+        raise StoreError(f"{folder}: the checkpoint cannot be written: {error}. What is finished is kept.") from error
+
+
+def load_checkpoint(
+    folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers
+) -> dict[str, Any] | None:
+    """Put a checkpoint's state back and return its counters; None when there is none that is whole."""
+    old = folder.with_name(folder.name + ".old")
+    if not folder.exists() and old.exists():  # killed between the two renames
+        os.replace(old, folder)
+    try:
+        counters: dict[str, Any] = json.loads((folder / "counters.json").read_text())
+        tensors = load_file(folder / "state.safetensors")
+    except (OSError, ValueError, SafetensorError):
+        return None  # nothing whole to go on from: the job starts again from its beginning
+    saved = {name.removeprefix("parameter.") for name in tensors if name.startswith("parameter.")}
+    if counters.get("schema") != SCHEMA or saved != set(parameters):
+        return None
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"parameter.{name}"])
+    for place, value in [*tensors.items(), *counters.pop("numbers").items()]:
+        if place.startswith("optimizer."):
+            _, index, key, name = place.split(".", 3)
+            parameter = parameters[name]
+            if isinstance(value, Tensor) and value.dim():
+                value = value.to(parameter.device)
+            optimizers.members[int(index)].state[parameter][key] = value
+    torch.set_rng_state(tensors["rng"])
+    return counters

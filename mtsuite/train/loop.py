@@ -1,0 +1,205 @@
+"""The one training loop, for every method and every phase that learns.
+
+An update is a list of micro-batches of the shared stream.  Its loss is the sum of the token losses
+divided by the number of target tokens of the whole update, whatever the number of micro-batches or
+processes: accumulating, or splitting rows over processes, changes nothing but rounding.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import nn
+
+from mtsuite.data.batches import Batch
+from mtsuite.errors import MethodError
+from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
+from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+    from mtsuite.data.direction import Direction
+
+
+class Stream(Protocol):
+    """What the loop reads: the micro-batches of one update after another, without end."""
+
+    def update(self) -> list[Batch]: ...
+
+
+class Learner(Protocol):
+    """The part of a method that the loop calls."""
+
+    def focus(self, model: nn.Module, direction: Direction | None) -> None: ...
+
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor: ...
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    steps: int
+    optimizer: OptimizerSettings
+    schedule: str = "cosine"
+    warmup_steps: int = 10
+    max_grad_norm: float | None = 1.0
+    checkpoint_seconds: float = 60.0
+
+
+@dataclass
+class LoopResult:
+    """What a training run was: losses by update, tokens, time, and the fingerprint of what it consumed."""
+
+    losses: list[float] = field(default_factory=list)
+    trained_parameters: int = 0
+    tokens: int = 0
+    target_tokens: int = 0
+    padding_tokens: int = 0
+    seconds: float = 0.0
+    fingerprint: str = ""
+    resumed_at: int = 0
+
+
+def fit(
+    learner: Learner,
+    model: nn.Module,
+    stream: Stream,
+    settings: LoopSettings,
+    accelerator: Accelerator,
+    *,
+    checkpoint: Path | None = None,
+    progress: Callable[..., None] = lambda **_: None,
+) -> LoopResult:
+    """Train the parameters of ``model`` that require gradients; leaves the model in eval mode.
+
+    Raises MethodError when nothing requires gradients or the loss is not a number.
+    """
+    named = {n: p for n, p in model.named_parameters() if p.requires_grad}
+    if not named:
+        raise MethodError("The phase trains nothing: trainable() named no parameter.")
+    optimizers = build_optimizers(named.items(), settings.optimizer)
+    result = LoopResult(trained_parameters=optimizers.parameter_count())
+    device = accelerator.device
+    started, earlier = time.perf_counter(), 0.0
+    digest, first = b"", 0
+    if checkpoint is not None and (counters := load_checkpoint(checkpoint, named, optimizers)) is not None:
+        first, earlier, digest = counters["step"], counters["seconds"], bytes.fromhex(counters["digest"])
+        result.losses, result.resumed_at = counters["losses"], first
+        result.tokens, result.target_tokens = counters["tokens"], counters["target_tokens"]
+        result.padding_tokens = counters["padding_tokens"]
+        for _ in range(first):  # the stream is a function of its seed: walk to where we were
+            stream.update()
+
+    def state(step: int) -> dict[str, Any]:
+        return {
+            "step": step,
+            "seconds": earlier + time.perf_counter() - started,
+            "digest": digest.hex(),
+            "losses": result.losses,
+            "tokens": result.tokens,
+            "target_tokens": result.target_tokens,
+            "padding_tokens": result.padding_tokens,
+        }
+
+    model.train()
+    last_saved = time.perf_counter()
+    for step in range(first, settings.steps):
+        batches = stream.update()
+        total = sum(batch.target_tokens for batch in batches)
+        optimizers.set_scale(
+            learning_rate_scale(
+                step, schedule=settings.schedule, warmup=settings.warmup_steps, total=settings.steps
+            )
+        )
+        update_loss = torch.zeros((), device=device)
+        for batch in batches:
+            digest = hashlib.sha256(digest + batch.digest()).digest()
+            result.tokens += batch.input_ids.numel()
+            result.padding_tokens += int((batch.attention_mask == 0).sum())
+            share = batch.rows(accelerator.process_index, accelerator.num_processes)
+            tokens = share.target_tokens if len(share.input_ids) else 0
+            if not tokens:
+                continue
+            learner.focus(model, batch.direction)
+            with accelerator.autocast():
+                loss = learner.loss(model, share.to(device)) * (tokens / total)
+            accelerator.backward(loss)
+            update_loss += loss.detach()
+        _sum_over_processes(accelerator, named, update_loss)
+        value = update_loss.item()
+        if not math.isfinite(value):
+            raise MethodError(
+                f"The loss became {value} at update {step + 1} of {settings.steps}: "
+                "lower the learning rate, or check the method's loss."
+            )
+        result.target_tokens += total
+        result.losses.append(round(value, 6))
+        if settings.max_grad_norm is not None:
+            nn.utils.clip_grad_norm_(named.values(), settings.max_grad_norm)
+        optimizers.step()
+        optimizers.zero_grad()
+        now = time.perf_counter()
+        progress(
+            step=step + 1,
+            total=settings.steps,
+            loss=value,
+            tokens_per_second=result.tokens / max(1e-9, earlier + now - started),
+        )
+        if checkpoint is not None and accelerator.is_main_process and step + 1 < settings.steps:
+            if now - last_saved >= settings.checkpoint_seconds:
+                save_checkpoint(checkpoint, named, optimizers, state(step + 1))
+                last_saved = time.perf_counter()
+    result.seconds = earlier + time.perf_counter() - started
+    result.fingerprint = digest.hex()[:20]
+    model.eval()
+    return result
+
+
+def _sum_over_processes(accelerator: Accelerator, named: dict[str, nn.Parameter], loss: torch.Tensor) -> None:
+    """Add gradients and loss over processes.
+
+    By hand instead of by DistributedDataParallel: methods that route by direction leave parameters
+    without gradient in most batches, and a parameter that no process touched must keep none.
+    """
+    if accelerator.num_processes == 1:
+        return
+    import torch.distributed as dist
+
+    touched = torch.tensor([float(p.grad is not None) for p in named.values()], device=loss.device)
+    dist.all_reduce(touched)
+    for flag, parameter in zip(touched.tolist(), named.values(), strict=True):
+        if flag:
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
+            dist.all_reduce(parameter.grad)
+    dist.all_reduce(loss)
+
+
+def make_accelerator(mixed_precision: str) -> Accelerator:
+    """An Accelerator for one job; ``auto`` means bf16 autocast where ``bf16_gains`` says so.
+
+    Jobs share a worker's process, and accelerate keeps its settings in one place a process: they are
+    reset first, the process group stays.
+    """
+    from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
+
+    AcceleratorState._reset_state()
+    if mixed_precision == "auto":
+        mixed_precision = "bf16" if bf16_gains() else "no"
+    accelerator: Accelerator = Accelerator(mixed_precision=mixed_precision)
+    return accelerator
+
+
+def bf16_gains() -> bool:
+    """Whether this machine computes bf16 products in hardware."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported()
+    return bool(torch.cpu._is_avx512_bf16_supported())

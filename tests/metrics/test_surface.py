@@ -1,0 +1,148 @@
+"""BLEU and its kin: hand-computed values, the sacrebleu command, and published WMT scores."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtsuite.data.direction import Direction
+from mtsuite.errors import MetricError
+from mtsuite.metrics import make_metric, surface
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = Path(os.environ.get("MTSUITE_DATA", ROOT.parent / "shared" / "data")) / "system_outputs"
+
+SOURCES = ["The dog sees the cat today.", "He does not come.", "We read two books."]
+GERMAN = ["Der Hund sieht heute die Katze.", "Er kommt nicht.", "Wir lesen zwei Bücher."]
+GERMAN_OUT = ["Der Hund sieht die Katze heute.", "Er kommt nicht mehr.", "Wir lesen die Bücher ."]
+CHINESE = ["狗今天看见了猫。", "他不来。", "我们读两本书。"]
+CHINESE_OUT = ["狗今天看见猫。", "他不来。", "我们读书。"]
+
+
+def test_bleu_by_hand() -> None:
+    # Eight words, one wrong at the end: 7/8, 6/7, 5/6, 4/5 n-grams match, no brevity penalty.
+    result = make_metric("BLEU").score(
+        Direction("de", "en"), ["x"], ["the cat sat on the old mat yesterday"], ["the cat sat on the old mat today"]
+    )
+    assert result.score == pytest.approx(100 * (7 / 8 * 6 / 7 * 5 / 6 * 4 / 5) ** 0.25)
+    assert result.statistics == [[8, 8, 7, 6, 5, 4, 8, 7, 6, 5]]
+    assert result.n == 1
+    assert result.segments is None
+
+
+def test_the_paper_profile_does_not_smooth() -> None:
+    lines = (["x"], ["the cat sat down here now"], ["the cat sat quietly in there"])  # three words, no 4-gram
+    assert make_metric("BLEU-paper").score(Direction("de", "en"), *lines).score == 0.0
+    assert make_metric("BLEU").score(Direction("de", "en"), *lines).score == pytest.approx(
+        100 * math.exp((math.log(3 / 6) + math.log(2 / 5) + math.log(1 / 4) + math.log(1 / (2 * 3))) / 4)
+    )
+
+
+def test_chinese_needs_its_tokenizer() -> None:
+    en_zh = Direction("en", "zh")
+    auto = make_metric("BLEU").score(en_zh, SOURCES, CHINESE_OUT, CHINESE)
+    paper = make_metric("BLEU-paper").score(en_zh, SOURCES, CHINESE_OUT, CHINESE)
+    assert auto.score > 50
+    assert paper.score == 0.0
+    assert "tok:zh|smooth:exp" in auto.signature
+    assert "tok:13a|smooth:none" in paper.signature
+
+
+def test_signatures_are_whole() -> None:
+    from sacrebleu import __version__
+
+    en_de = Direction("en", "de")
+    bleu = f"nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:{__version__}"
+    assert make_metric("BLEU").signature(en_de) == bleu
+    assert make_metric("BLEU").score(en_de, ["x"], ["y"], ["z"]).signature == bleu
+    chrf = f"nrefs:1|case:mixed|eff:yes|nc:6|nw:0|space:no|version:{__version__}"
+    assert make_metric("chrF").signature(en_de) == chrf
+    assert "nw:2" in make_metric("chrF++").signature(en_de)
+
+
+def test_ter_counts_edits() -> None:
+    result = make_metric("TER").score(Direction("de", "en"), ["x"], ["a b c d"], ["a b x d e"])
+    assert result.score == pytest.approx(100 * 2 / 5)
+    assert result.statistics == [[2, 5]]
+
+
+def test_chrf_gives_segments() -> None:
+    result = make_metric("chrF").score(Direction("en", "de"), SOURCES, GERMAN, GERMAN)
+    assert result.segments == pytest.approx([100.0] * 3)
+
+
+def test_an_empty_hypothesis_scores_zero() -> None:
+    for name in ("BLEU", "chrF"):
+        assert make_metric(name).score(Direction("en", "de"), ["x"], [""], ["Er kommt nicht."]).score == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "hypotheses", "references", "target", "options"),
+    [
+        ("BLEU", GERMAN_OUT, GERMAN, "de", ["-m", "bleu", "-tok", "13a"]),
+        ("BLEU", CHINESE_OUT, CHINESE, "zh", ["-m", "bleu", "-tok", "zh"]),
+        ("BLEU-paper", GERMAN_OUT, GERMAN, "de", ["-m", "bleu", "-tok", "13a", "-s", "none"]),
+        ("chrF", CHINESE_OUT, CHINESE, "zh", ["-m", "chrf"]),
+        ("chrF++", GERMAN_OUT, GERMAN, "de", ["-m", "chrf", "--chrf-word-order", "2"]),
+        ("TER", GERMAN_OUT, GERMAN, "de", ["-m", "ter"]),
+    ],
+)
+def test_scores_are_those_of_the_sacrebleu_command(
+    tmp_path: Path, name: str, hypotheses: list[str], references: list[str], target: str, options: list[str]
+) -> None:
+    (tmp_path / "hyp").write_text("\n".join(hypotheses) + "\n", encoding="utf-8")
+    (tmp_path / "ref").write_text("\n".join(references) + "\n", encoding="utf-8")
+    command = [sys.executable, "-m", "sacrebleu", str(tmp_path / "ref"), "-i", str(tmp_path / "hyp"), *options]
+    done = subprocess.run([*command, "-w", "14", "-f", "json"], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    result = make_metric(name).score(Direction("en", target), SOURCES, hypotheses, references)
+    assert f"{result.score:.14f}" == f"{said['score']:.14f}"
+    assert result.signature == said["signature"]
+
+
+def _published() -> list[tuple[str, str, str, str, float]]:
+    rows = []
+    for file in sorted(DATA.glob("*/*/published_scores.tsv")):
+        with file.open(encoding="utf-8") as lines:
+            for row in csv.DictReader(lines, delimiter="\t"):
+                metric, _, reference = row["metric"].partition("-")
+                if metric in ("bleu", "chrf") and list(file.parent.glob(f"ref.{reference}.*")):
+                    rows.append((str(file.parent), row["system"], metric, reference, float(row["score"])))
+    return rows
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="WMT system outputs are not here (set MTSUITE_DATA)")
+def test_published_wmt_scores_come_out_to_the_last_digit() -> None:
+    rows = _published()
+    assert len(rows) == 24
+    for folder, system, metric, reference, score in rows:
+        direction = Direction.parse(Path(folder).name)
+        source, target = direction
+        files = (f"source.{source}", f"hyp.{system}.{target}", f"ref.{reference}.{target}")
+        lines = [(Path(folder) / name).read_text(encoding="utf-8").split("\n")[:-1] for name in files]
+        result = make_metric({"bleu": "BLEU", "chrf": "chrF"}[metric]).score(direction, *lines)
+        assert result.score == pytest.approx(score, abs=1e-10), (folder, system, metric, reference)
+
+
+@pytest.mark.parametrize("tokenizer", ["flores200", "ja-mecab"])
+def test_a_tokenizer_that_is_missing_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tokenizer: str) -> None:
+    import sacrebleu.metrics
+
+    def broken(**options: object) -> None:
+        raise RuntimeError("no model\nand no network")
+
+    monkeypatch.setattr(sacrebleu.metrics, "BLEU", broken)
+    with pytest.raises(MetricError, match=r"pip install.*sacrebleu said: no model$"):
+        surface._bleu(tokenizer, "exp")
+
+
+def test_an_unknown_profile_is_refused() -> None:
+    with pytest.raises(MetricError, match=r"Unknown BLEU profile 'papers'.*'paper'"):
+        make_metric("BLEU", {"profile": "papers"})
