@@ -8,8 +8,7 @@ After the feed-forward block of every layer, before the residual is added:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
-
+from typing import Annotated, Literal
 
 from torch import Tensor, nn
 
@@ -18,10 +17,12 @@ from mtsuite.model.blocks import FeedForwardBlock, decoder_layers, feed_forward_
 
 
 class AdapterConfig(MethodConfig):
-    bottleneck: int | Literal["match"] = Option(
+    bottleneck: Annotated[int, Option(ge=1)] | Literal["match"] = Option(
         "match",
-        description="Width m of the bottleneck, or `match`: as many parameters as `match_layers` feed-forward blocks. "
-        "LANDeRMT Table 1 reports 806 M, the size of its own four layers, which no customary bottleneck gives; so we match.",
+        description="Width m of the bottleneck, or `match`: as many parameters as `match_layers` feed-forward "
+        "blocks. "
+        "LANDeRMT Table 1 reports 806 M, the size of its own four layers, which no customary "
+        "bottleneck gives; so we match.",
     )
     match_layers: int = Option(4, ge=1, description="Feed-forward blocks to match in size (LANDeRMT §4.2: k = 4).")
 
@@ -37,7 +38,7 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, y: Tensor) -> Tensor:
-        change: Tensor = self.up(nn.functional.gelu(self.down(y)))
+        change: Tensor = self.up(nn.functional.gelu(self.down(y.to(self.down.weight.dtype))))
         return y + change.to(y.dtype)
 
 
@@ -70,7 +71,7 @@ def _behind(adapter: Bottleneck):  # type: ignore[no-untyped-def]
 
 
 def adapter_parameters(model: nn.Module) -> list[nn.Parameter]:
-    return [p for layer in decoder_layers(model) for p in layer.adapter.parameters()]  # type: ignore[union-attr,operator]
+    return [p for module in model.modules() if isinstance(module, Bottleneck) for p in module.parameters()]
 
 
 class Adapter(Method):
@@ -87,5 +88,3 @@ class Adapter(Method):
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         return adapter_parameters(model)
-
-

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mtsuite.methods.adapter import AdapterConfig, adapter_parameters, add_adapters
+from mtsuite.methods.lora import LoRAConfig, add_lora, load_lora, save_lora
 from torch import nn
 
 from mtsuite.method import Artefacts, Method, MethodConfig, Option, Phase, Train
-from mtsuite.methods.adapter import AdapterConfig, adapter_parameters, add_adapters
-from mtsuite.methods.lora import LoRAConfig, add_lora, load_lora, save_lora
 
 
 class AdapterLoRAConfig(MethodConfig):

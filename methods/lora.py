@@ -1,6 +1,6 @@
 """LoRA: low-rank updates of frozen matrices (Hu et al. 2022), through PEFT.
 
-    W x  becomes  W x + (alpha / r) B A x,      A (r, in) random, B (out, r) zero at the start
+W x  becomes  W x + (alpha / r) B A x,      A (r, in) random, B (out, r) zero at the start
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from typing import Any
 
 from torch import nn
 
-from mtsuite.method import Artefacts, Method, MethodConfig, Option, Phase, Train
+from mtsuite.method import Artefacts, Method, MethodConfig, MethodError, Option, Phase, Train
 
 
 class LoRAConfig(MethodConfig):
     rank: int = Option(
-        16, ge=1, description="Rank r. Default: with all linear maps of BLOOM-7b1, r = 16 gives the 31 M of LANDeRMT Table 1."
+        16,
+        ge=1,
+        description="Rank r. Default: with all linear maps of BLOOM-7b1, r = 16 gives the 31 M of LANDeRMT Table 1.",
     )
-    alpha: float = Option(32.0, gt=0, description="Scale alpha; the update counts alpha / r. Default: 2 r (ALMA's setting).")
+    alpha: float = Option(
+        32.0, gt=0, description="Scale alpha; the update counts alpha / r. Default: 2 r (ALMA's setting)."
+    )
     dropout: float = Option(0.0, ge=0, lt=1, description="Dropout before A. Our choice: none, as in the other rows.")
     target_modules: str | list[str] = Option(
         "all-linear",
@@ -33,7 +37,7 @@ def add_lora(model: nn.Module, config: LoRAConfig) -> nn.Module:
     from peft import get_peft_model
 
     wrapped: nn.Module = get_peft_model(
-        model,  # type: ignore[arg-type]
+        model,
         PeftLoraConfig(
             task_type="CAUSAL_LM",
             r=config.rank,
@@ -47,14 +51,21 @@ def add_lora(model: nn.Module, config: LoRAConfig) -> nn.Module:
 
 def save_lora(model: Any, folder: Path) -> None:
     """PEFT's own format: adapter_model.safetensors and adapter_config.json."""
-    model.save_pretrained(folder)
+    # The embeddings are never resized: without this PEFT asks the hub whether they were.
+    model.save_pretrained(folder, save_embedding_layers=False)
 
 
 def load_lora(model: Any, folder: Path) -> None:
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 
-    set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+    try:
+        loaded: Any = set_peft_model_state_dict(model, load_file(folder / "adapter_model.safetensors"))
+    except RuntimeError as error:  # a shape that differs
+        raise MethodError(f"{folder}: the saved LoRA weights do not fit the model: {error}") from error
+    if loaded.unexpected_keys:
+        unknown = loaded.unexpected_keys[0]
+        raise MethodError(f"{folder}: the saved LoRA weights do not fit the model: {unknown!r} is not there.")
 
 
 class LoRA(Method):

@@ -34,7 +34,8 @@ app.add_typer(recipes_app, name="recipes")
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.")]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. train.max_steps=50. Repeatable.")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. train.max_steps=50. Repeatable."),
 ]
 OnlyOption = Annotated[list[str] | None, typer.Option("--only", help="Rows to keep (shell patterns, comma-separated).")]
 ExcludeOption = Annotated[list[str] | None, typer.Option("--exclude", help="Rows to leave out (shell patterns).")]
@@ -62,7 +63,10 @@ def main() -> None:
 def _console(stderr: bool = False) -> Console:
     from rich.console import Console
 
-    return Console(stderr=stderr)
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120  # a file or a pipe: wide enough for ten directions
+    return console
 
 
 def _escaped(text: str) -> str:
@@ -71,7 +75,9 @@ def _escaped(text: str) -> str:
     return escape(text)
 
 
-def _read(recipe: str, overrides: list[str] | None, only: Any = None, exclude: Any = None, seeds: str | None = None) -> ReadRecipe:
+def _read(
+    recipe: str, overrides: list[str] | None, only: Any = None, exclude: Any = None, seeds: str | None = None
+) -> ReadRecipe:
     from mtsuite.recipe import read_recipe, select
 
     read = read_recipe(recipe, overrides or [])
@@ -85,7 +91,9 @@ def _seed_list(text: str | None) -> list[int] | None:
     try:
         return [int(part) for part in text.split(",")]
     except ValueError:
-        raise typer.BadParameter(f"expected whole numbers such as 1,2,3; found {text!r}", param_hint="--seeds") from None
+        raise typer.BadParameter(
+            f"expected whole numbers such as 1,2,3; found {text!r}", param_hint="--seeds"
+        ) from None
 
 
 def _results_folder(read: ReadRecipe, output: Path | None) -> Path:
@@ -100,8 +108,12 @@ def run(
     exclude: ExcludeOption = None,
     seeds: SeedsOption = None,
     output_dir: OutputOption = None,
-    jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Jobs at once; default: one a core or device.")] = None,
-    keep_going: Annotated[bool, typer.Option("--keep-going/--fail-fast", help="After a failed job, go on with the others.")] = True,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Jobs at once; default: one a core or device.")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going/--fail-fast", help="After a failed job, go on with the others.")
+    ] = True,
     offline: OfflineOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -131,7 +143,9 @@ def run(
 
         print_report(finished.results, console)
         if not quiet:
-            console.print(f"{finished.ran} jobs run. Everything is in {finished.results}/ (report.html is the page to open).")
+            console.print(
+                f"{finished.ran} jobs run. Everything is in {finished.results}/ (report.html is the page to open)."
+            )
     if not finished.complete:
         raise typer.Exit(1)
 
@@ -170,7 +184,10 @@ def validate(recipe: RecipeArgument, set_: SetOption = None) -> None:
 
     read = _read(recipe, set_)
     planned = make_plan(read)
-    _console().print(f"{recipe}: fine. {len(planned.recipe.methods)} rows, {len(planned.recipe.directions)} directions, {len(planned.plan)} jobs.")
+    _console().print(
+        f"{recipe}: fine. {len(planned.recipe.methods)} rows, {len(planned.recipe.directions)} directions, "
+        f"{len(planned.plan)} jobs."
+    )
 
 
 @app.command()
@@ -183,13 +200,17 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 
 @app.command()
 def score(
-    hypotheses: Annotated[list[Path], typer.Option("--hypotheses", help="Translations, one segment a line. Repeatable.")],
+    hypotheses: Annotated[
+        list[Path], typer.Option("--hypotheses", help="Translations, one segment a line. Repeatable.")
+    ],
     references: Annotated[Path, typer.Option("--references", help="Reference translations.")],
     direction: Annotated[str, typer.Option("--direction", help="Such as en-de; decides the tokenizer.")],
     sources: Annotated[Path | None, typer.Option("--sources", help="Source text (COMET needs it).")] = None,
     metrics: Annotated[str, typer.Option("--metrics", help="Comma-separated, e.g. bleu,chrf,comet.")] = "BLEU,chrF",
     profile: Annotated[str, typer.Option("--profile", help="auto or paper.")] = "auto",
-    comet: Annotated[str, typer.Option("--comet", help="COMET checkpoint: embedded, a path or a hub name.")] = "embedded",
+    comet: Annotated[
+        str, typer.Option("--comet", help="COMET checkpoint: embedded, a path or a hub name.")
+    ] = "embedded",
     format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
 ) -> None:
     """Score any files with the suite's metrics."""
@@ -204,7 +225,9 @@ def translate(
     recipe: RecipeArgument,
     method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
     direction: Annotated[str, typer.Option("--direction", help="Such as en-de.")],
-    text: Annotated[Path | None, typer.Option("--input", help="Text, one segment a line; default: standard input.")] = None,
+    text: Annotated[
+        Path | None, typer.Option("--input", help="Text, one segment a line; default: standard input.")
+    ] = None,
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
     output_dir: OutputOption = None,

@@ -139,7 +139,7 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         """The phases in order.  None: the base model is used as it is."""
         return ()
 
-    def check(self, layers: int, directions: Sequence[Direction]) -> None:
+    def check(self, layers: int, directions: Sequence[Direction]) -> None:  # noqa: B027 - nothing to check by default
         """Raise MethodError when the configuration cannot fit a model with so many layers or these directions."""
 
     def note(self) -> str:
@@ -170,7 +170,7 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
 
     # -- use ----------------------------------------------------------------------------------------
 
-    def focus(self, model: nn.Module, direction: Direction | None) -> None:
+    def focus(self, model: nn.Module, direction: Direction | None) -> None:  # noqa: B027 - nothing to do by default
         """Called before each batch and each translation; None for monolingual text."""
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
@@ -196,7 +196,8 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         state = {n: p.detach().cpu().contiguous() for n, p in model.named_parameters() if p.requires_grad}
         save_file(state, folder / "trained.safetensors")
         (folder / "method.json").write_text(
-            json.dumps({"class": type(self).__qualname__, "config": self.config.model_dump(mode="json")}, indent=2) + "\n"
+            json.dumps({"class": type(self).__qualname__, "config": self.config.model_dump(mode="json")}, indent=2)
+            + "\n"
         )
 
     def load(self, model: nn.Module, folder: Path) -> None:

@@ -119,9 +119,7 @@ def _from_file(use: str) -> type[Method]:
     except Exception as error:
         raise MethodError(f"{use}: the file cannot be imported: {_where(error)}") from error
     if not hasattr(module, name):
-        own = [
-            n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Method) and v is not Method
-        ]
+        own = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Method) and v is not Method]
         raise MethodError(f"{use}: the file has no class {name!r}. {did_you_mean(name, own)}")
     return _checked(getattr(module, name), use)
 
@@ -175,7 +173,8 @@ def identity(cls: type) -> str:
     files = sorted(_sources(cls))
     digest = hashlib.sha256()
     for file in files:
-        digest.update(_normalised(file).encode())
+        stat = file.stat()
+        digest.update(_normalised(file, (stat.st_mtime_ns, stat.st_size)).encode())
     return f"{cls.__qualname__}:{digest.hexdigest()[:16]}"
 
 
@@ -205,11 +204,15 @@ def _is_plugin(name: str, cls: type) -> bool:
 
 
 @functools.lru_cache(maxsize=256)
-def _normalised(file: Path) -> str:
+def _normalised(file: Path, _stamp: tuple[int, int]) -> str:
     tree = ast.parse(file.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            if (
+                isinstance(first, ast.Expr)
+                and isinstance(first.value, ast.Constant)
+                and isinstance(first.value.value, str)
+            ):
                 node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)

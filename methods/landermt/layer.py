@@ -15,11 +15,11 @@ import math
 from collections.abc import Sequence
 
 import torch
+from mtsuite.methods.landermt.config import LANDeRMTConfig
+from mtsuite.methods.landermt.selection import GENERAL, Partition
 from torch import Tensor, nn
 
 from mtsuite.data.direction import Direction
-from mtsuite.methods.landermt.config import LANDeRMTConfig
-from mtsuite.methods.landermt.selection import GENERAL, Partition
 from mtsuite.model.blocks import FeedForwardBlock, Weights
 
 
@@ -62,11 +62,14 @@ class RoutedFeedForward(nn.Module):
             NeuronGroup(weights, partition.neurons(i).to(device), act)  # type: ignore[arg-type]
             for i in range(len(partition.owners))
         )
-        self.register_buffer("down_bias", weights.down_bias)
+        # Once and unscaled (#21); the base model's, trained only with the whole block (#22).
+        self.down_bias = None if weights.down_bias is None else nn.Parameter(weights.down_bias)
         self._direction: Direction | None = None
         self.static = {str(d): partition.general_share(d, config) for d in directions}
         if config.car_mode == "learned":
-            self.share_logit = nn.ParameterDict({str(d): nn.Parameter(torch.tensor(_logit(s))) for d, s in self.static.items()})
+            self.share_logit = nn.ParameterDict(
+                {str(d): nn.Parameter(torch.tensor(_logit(s))) for d, s in self.static.items()}
+            )
         if config.car_mode == "token":
             self.share_weight = nn.Parameter(torch.zeros(block.hidden_size))
 
@@ -81,12 +84,12 @@ class RoutedFeedForward(nn.Module):
         def part(groups: list[NeuronGroup], scale: Tensor | float) -> Tensor:
             inside = x * scale if at_input else x
             output = torch.stack([group(inside) for group in groups]).sum(0) if len(groups) > 1 else groups[0](inside)
-            return output if at_input else output * scale  # type: ignore[no-any-return]
+            return output if at_input else output * scale
 
         y = part([self.general], scale_general)
         specific = [self.specific[i] for i in active]
         if specific:
-            y = y + part(specific, scale_specific)  # type: ignore[arg-type]
+            y = y + part(specific, scale_specific)
         if not self.config.forward_mask:
             others = [group for i, group in enumerate(self.specific) if i not in active]
             for group in others:  # present, but not trained by this direction
@@ -103,6 +106,8 @@ class RoutedFeedForward(nn.Module):
         if direction not in self.static:  # a direction that was not trained on: its own static share
             self.static[direction] = self.partition.general_share(self._direction, config)
         static = self.static[direction]
+        if config.car_gain == "anchored":
+            static = _inside(static)  # where a learned share starts
         general: Tensor | float = static
         if config.car_mode == "learned" and direction in self.share_logit:
             general = torch.sigmoid(self.share_logit[direction])
@@ -119,12 +124,17 @@ class RoutedFeedForward(nn.Module):
             return float((self(x) - reference).norm() / reference.norm())
 
 
+def _inside(share: float) -> float:
+    """A share that has a finite logit."""
+    return min(max(share, 1e-4), 1 - 1e-4)
+
+
 def _logit(share: float) -> float:
-    share = min(max(share, 1e-4), 1 - 1e-4)
+    share = _inside(share)
     return math.log(share / (1 - share))
 
 
-def _detached(group: NeuronGroup, x: Tensor) -> Tensor:
+def _detached(group: nn.Module, x: Tensor) -> Tensor:
     """The group's output through which gradients reach x but not the group's parameters."""
     values = {name: p.detach() for name, p in group.named_parameters()}
     output: Tensor = torch.func.functional_call(group, values, (x,))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from torch import Tensor, nn
-
-from mtsuite.method import Artefacts, Direction, Method, MethodError, Phase, Train
 from mtsuite.methods.landermt.config import LANDeRMTConfig
 from mtsuite.methods.landermt.detection import Detection
 from mtsuite.methods.landermt.layer import RoutedFeedForward
 from mtsuite.methods.landermt.selection import awareness_of, select_layers, split_neurons
+from torch import Tensor, nn
+
+from mtsuite.method import Artefacts, Direction, Method, MethodError, Phase, Train
 from mtsuite.model.blocks import decoder_layers, feed_forward_blocks
 
 
@@ -39,7 +39,8 @@ class LANDeRMT(Method):
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
         if self.config.k > layers:
             raise MethodError(
-                f"config.k: {self.config.k} layers are to be selected, but the model has {layers}; set k to {layers} or less."
+                f"config.k: {self.config.k} layers are to be selected, but the model has {layers}; "
+                f"set k to {layers} or less."
             )
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
@@ -147,7 +148,7 @@ def _routed(model: nn.Module) -> list[RoutedFeedForward]:
 
 def _extra(layer: nn.Module, routed: RoutedFeedForward, which: str) -> list[nn.Parameter]:
     """Further parameters of a selected layer (#22)."""
-    own = {id(p) for p in routed.parameters()}
+    own = {id(p) for p in routed.parameters()} - {id(routed.down_bias)}
     rest = [(name.lower(), p) for name, p in layer.named_parameters() if id(p) not in own]
     if which == "attention":
         return [p for name, p in rest if "attn" in name or "attention" in name]

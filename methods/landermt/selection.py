@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from mtsuite.methods.landermt.config import LANDeRMTConfig
 from torch import Tensor
 
 from mtsuite.data.direction import Direction
-from mtsuite.methods.landermt.config import LANDeRMTConfig
 
 GENERAL = -1  # owner of a neuron that belongs to all languages
 
@@ -80,7 +80,11 @@ class Partition:
 
 
 def awareness_of(
-    tensors: dict[str, Tensor], layer: int, languages: Sequence[str], directions: Sequence[Direction], config: LANDeRMTConfig
+    tensors: dict[str, Tensor],
+    layer: int,
+    languages: Sequence[str],
+    directions: Sequence[Direction],
+    config: LANDeRMTConfig,
 ) -> tuple[Tensor, tuple[str, ...]]:
     """Normalised Phi of one layer (G, f) and the names of its rows."""
     phi = tensors[f"phi.{config.phi_agg}"][:, layer]

@@ -10,10 +10,10 @@ expert's weight before the one down projection gives the same sum.
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
-
 from mtsuite.methods.mix_moe.config import MixMoEConfig
 from mtsuite.methods.mix_moe.features import SpectralFeatures
+from torch import Tensor, nn
+
 from mtsuite.model.blocks import FeedForwardBlock, Weights
 
 
@@ -83,7 +83,9 @@ class MixedFeedForward(nn.Module):
         if with_mt:
             width = config.mt_width or max(1, neurons // config.mt_experts)
             self.mt = ExpertGroup(_translation_weights(weights, config, width), config.mt_experts, act)  # type: ignore[arg-type]
-            self.router_mt = Router(hidden, self.features.size, config.mt_experts, config, config.mt_logit_bias).to(device)
+            self.router_mt = Router(hidden, self.features.size, config.mt_experts, config, config.mt_logit_bias).to(
+                device
+            )
         self.mask: Tensor | None = None  # (batch, length), set by the method while it trains
         self.balance = torch.zeros(())
         self._mass = torch.zeros(config.lm_experts + (config.mt_experts if with_mt else 0), dtype=torch.float64)
@@ -94,7 +96,7 @@ class MixedFeedForward(nn.Module):
         y = self.lm(x, gates[..., : self.config.lm_experts])
         if self.mt is not None:
             y = y + self.mt(x, gates[..., self.config.lm_experts :])
-        return y.to(x.dtype)  # type: ignore[no-any-return]
+        return y.to(x.dtype)
 
     def gates(self, x: Tensor) -> Tensor:
         """Weight of every expert for x (..., d): (..., n_lm + n_mt), rescaled, zero where not chosen; float32."""
@@ -108,7 +110,9 @@ class MixedFeedForward(nn.Module):
             if config.gate_mode == "joint":
                 chosen = _top(p, config.top_k)
             else:
-                chosen = torch.cat([_top(part, config.top_k) for part in p.split([g.shape[-1] for g in logits], dim=-1)], -1)
+                used = (config.top_k, config.mt_top_k or config.top_k)
+                parts = p.split([g.shape[-1] for g in logits], dim=-1)
+                chosen = torch.cat([_top(part, k) for part, k in zip(parts, used, strict=False)], -1)
             if self.training and config.balance:
                 self.balance = self._balance(p, chosen)
             if not torch.is_grad_enabled():
@@ -166,7 +170,12 @@ def _sliced(weights: Weights, config: MixMoEConfig, layer: int) -> Weights:
         return None if value is None else value[order]
 
     return Weights(
-        weights.up[order], rows(weights.up_bias), rows(weights.gate), rows(weights.gate_bias), weights.down[:, order], weights.down_bias
+        weights.up[order],
+        rows(weights.up_bias),
+        rows(weights.gate),
+        rows(weights.gate_bias),
+        weights.down[:, order],
+        weights.down_bias,
     )
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import torch
+from mtsuite.methods.mix_moe.config import MixMoEConfig
+from mtsuite.methods.mix_moe.layer import MixedFeedForward
 from torch import Tensor, nn
 
 from mtsuite.data.batches import Batch
 from mtsuite.method import Artefacts, Method, Phase, Train
-from mtsuite.methods.mix_moe.config import MixMoEConfig
-from mtsuite.methods.mix_moe.layer import MixedFeedForward
 from mtsuite.model.blocks import feed_forward_blocks
 
 # What stage 1 depends on: rows that differ in stage 2 alone share it.
@@ -64,7 +64,7 @@ class MixMoE(Method):
         for layer in layers:
             layer.mask = batch.attention_mask
         loss = super().loss(model, batch)
-        if self.config.balance:
+        if self.config.balance and model.training:  # measured in training only
             loss = loss + self.config.balance * torch.stack([layer.balance for layer in layers]).mean()
         return loss
 
@@ -72,14 +72,15 @@ class MixMoE(Method):
         """All parameters, less those of the experts that top-k leaves out (experts of a group are of equal size)."""
         total = sum(p.numel() for p in model.parameters())
         config: MixMoEConfig = self.config
-        if config.top_k == "all":
-            return total
         for layer in _layers(model):
             sizes = [sum(p.numel() for p in layer.lm.parameters()) / config.lm_experts] * config.lm_experts
             if layer.mt is not None:
                 sizes += [sum(p.numel() for p in layer.mt.parameters()) / config.mt_experts] * config.mt_experts
-            groups = [sizes] if config.gate_mode == "joint" else [sizes[: config.lm_experts], sizes[config.lm_experts :]]
-            total -= sum(round(sum(sorted(group)[: max(0, len(group) - config.top_k)])) for group in groups)
+            groups = [(sizes, config.top_k)]
+            if config.gate_mode == "per_group":
+                lm, mt = sizes[: config.lm_experts], sizes[config.lm_experts :]
+                groups = [(lm, config.top_k), (mt, config.mt_top_k or config.top_k)]
+            total -= sum(round(sum(sorted(group)[: max(0, len(group) - k)])) for group, k in groups if k != "all")
         return total
 
     def trace(self, model: nn.Module) -> dict[str, Tensor]:

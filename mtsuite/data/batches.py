@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mtsuite.data.corpus import Corpus
+from mtsuite.data.corpus import Corpus, Split
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import DataError
@@ -111,18 +111,16 @@ class Text:
         """Tokens of an instruction, with whatever the tokenizer puts before a text."""
         return list(self.tokenizer(self.templates.prompt(direction, source, template)).input_ids)
 
-    def completion(self, target: str) -> list[int]:
-        """Tokens of a translation and the end of sequence."""
-        tokens = self.tokenizer(self.templates.completion(target), add_special_tokens=False).input_ids
+    def completion(self, target: str, template: int) -> list[int]:
+        """Tokens of a translation behind a template's prompt, and the end of sequence."""
+        tokens = self.tokenizer(self.templates.completion(target, template), add_special_tokens=False).input_ids
         return [*tokens, int(self.tokenizer.eos_token_id)]
 
     def examples(self, direction: Direction, pairs: Sequence[tuple[int, tuple[str, str]]], seed: int) -> list[Example]:
         """Numbered pairs as prompt and completion, each under the template that is drawn for it."""
-        prompts = [
-            self.templates.prompt(direction, source, self.templates.assign(seed, direction, number))
-            for number, (source, _) in pairs
-        ]
-        targets = [self.templates.completion(target) for _, (_, target) in pairs]
+        drawn = [(pair, self.templates.assign(seed, direction, number)) for number, pair in pairs]
+        prompts = [self.templates.prompt(direction, source, template) for (source, _), template in drawn]
+        targets = [self.templates.completion(target, template) for (_, target), template in drawn]
         eos = int(self.tokenizer.eos_token_id)
         return [
             (list(p), [*c, eos])
@@ -134,17 +132,23 @@ class Text:
         ]
 
     def batches(
-        self, direction: Direction, *, split: str = "valid", limit: int = 1000, tokens: int = 4096, target: bool = True
+        self,
+        direction: Direction,
+        *,
+        split: Split = "valid",
+        limit: int = 1000,
+        tokens: int = 4096,
+        target: bool = True,
     ) -> Iterator[Batch]:
         """Held-out pairs of a direction in length-sorted batches; without ``target`` the prompts alone."""
-        pairs = list(enumerate(self.corpus.pairs(split, direction)[:limit]))  # type: ignore[arg-type]
+        pairs = list(enumerate(self.corpus.pairs(split, direction)[:limit]))
         examples = self.examples(direction, pairs, seed=0)
         if not target:
             examples = [(prompt, []) for prompt, _ in examples]
         yield from self._sorted(examples, tokens, direction, direction.target, "target")
 
     def monolingual(
-        self, language: str, *, split: str = "valid", limit: int = 1000, tokens: int = 4096
+        self, language: str, *, split: Split = "valid", limit: int = 1000, tokens: int = 4096
     ) -> Iterator[Batch]:
         """Held-out sentences of a language, each a row of its own behind the begin (or end) token."""
         start = self.tokenizer.bos_token_id
@@ -160,7 +164,7 @@ class Text:
     ) -> Iterator[Batch]:
         fitting = [e for e in examples if len(e[0]) + len(e[1]) <= self.max_length]
         for group in cut(sorted(fitting, key=lambda e: len(e[0]) + len(e[1])), tokens, None):
-            yield collate(group, int(self.tokenizer.pad_token_id), direction, language, loss_on)  # type: ignore[arg-type]
+            yield collate(group, int(self.tokenizer.pad_token_id), direction, language, loss_on)
 
 
 def cut(examples: Sequence[Example], tokens: int, sentences: int | None) -> list[list[Example]]:
@@ -217,7 +221,7 @@ class ParallelStream:
         pairs = self.text.corpus.pairs("train", direction)
         if not pairs:
             raise DataError(f"{direction}: expected training pairs; found none left after cleaning.")
-        pad = int(self.text.tokenizer.pad_token_id)  # type: ignore[arg-type]
+        pad = int(self.text.tokenizer.pad_token_id)
         epoch = 0
         pool_size = 256
         while True:
@@ -298,4 +302,4 @@ def packed(documents: Iterator[str], tokenizer: Any, length: int, chunk: int = 2
 
 
 def _permutation(count: int, *seed: object) -> list[int]:
-    return torch.randperm(count, generator=_generator(*seed)).tolist()  # type: ignore[no-any-return]
+    return torch.randperm(count, generator=_generator(*seed)).tolist()

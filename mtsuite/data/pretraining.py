@@ -14,8 +14,8 @@ from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
 
-_SENTENCES = (2, 8)  # monolingual sentences a document
-_PAIRS = (1, 6)  # sentence pairs a bilingual document
+_SENTENCES = (2, 6)  # monolingual sentences a document
+_PAIRS = (1, 4)  # sentence pairs a bilingual document
 
 
 def documents(

@@ -63,10 +63,11 @@ def open_base(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobC
         from mtsuite.errors import ModelError
 
         raise ModelError(
-            f"train.max_length is {longest} tokens, the model's window is {window}: set train.max_length to {window} or less."
+            f"train.max_length is {longest} tokens, the model's window is {window}: "
+            f"set train.max_length to {window} or less."
         )
     if torch.cuda.is_available():
-        model = model.to("cuda")
+        model.cuda()
     return model
 
 

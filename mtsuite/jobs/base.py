@@ -47,7 +47,9 @@ def pretraining_fingerprint(spec: dict[str, Any], corpus: Path) -> str:
 
     opened = Corpus.open(corpus)
     read = [opened.fingerprint_of(Direction.parse(d)) for d in spec["directions"]]
-    text = json.dumps([spec["model"]["pretrain"], spec["directions"], spec["templates"]["texts"], spec["version"], read])
+    text = json.dumps(
+        [spec["model"]["pretrain"], spec["directions"], spec["templates"]["texts"], spec["version"], read]
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
@@ -91,9 +93,7 @@ class _LanguageModel:
         return cross_entropy(model, batch)
 
 
-def _pretrained(
-    spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext
-) -> dict[str, Any]:
+def _pretrained(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
     import itertools
 
     import torch

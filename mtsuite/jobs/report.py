@@ -139,7 +139,9 @@ def _significance_rows(
                         )  # fmt: skip
             corrected = holm({key: comparison.p_value for key, (comparison, _) in found.items()})
             for key, (comparison, n) in found.items():
-                test = f"paired {settings['test'].replace('_', ' ')}, {settings['rounds']} rounds, seed {settings['seed']}"
+                test = (
+                    f"paired {settings['test'].replace('_', ' ')}, {settings['rounds']} rounds, seed {settings['seed']}"
+                )
                 yield [
                     name, key[0], method, baseline, f"{comparison.delta:.6f}", f"{corrected[key]:.6f}",
                     f"{test}, Holm over {len(found)}", n,
@@ -164,7 +166,12 @@ def _data(corpus: Path) -> dict[str, Any]:
     from mtsuite.data.corpus import Corpus
 
     opened = Corpus.open(corpus)
-    return {"fingerprint": opened.fingerprint, "pairs": opened.info["pairs"], "cleaning": opened.info["cleaning"],
+    # Counts only: the examples of what was dropped are corpus text, which stays with the corpus.
+    cleaning = {
+        pair: {key: value for key, value in report.items() if key != "examples"}
+        for pair, report in opened.info["cleaning"].items()
+    }
+    return {"fingerprint": opened.fingerprint, "pairs": opened.info["pairs"], "cleaning": cleaning,
             "overlap": opened.info["overlap"], "notes": list(opened.notes)}  # fmt: skip
 
 
@@ -173,12 +180,15 @@ def _report_json(
 ) -> dict[str, Any]:
     corpus = _data(inputs["corpus"])
     errors = {
-        f"{name}: {entry[name]['error']}" for entry in scores.values() for name in spec["metrics"] if "error" in entry[name]
+        f"{name}: {entry[name]['error']}"
+        for entry in scores.values()
+        for name in spec["metrics"]
+        if "error" in entry[name]
     }
     base = _summary(inputs["base"])
     return {
         **spec["report"],
-        "model": f"{base.get('parameters', 0) / 1e6:.1f} M parameters, {base['made']}",
+        "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
         "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors)],
         "metric_notes": _metric_notes(spec),
         "fairness": _fairness(spec, inputs),
@@ -187,19 +197,29 @@ def _report_json(
     }
 
 
+def _count(parameters: int) -> str:
+    return f"{parameters / 1e6:.1f} M" if parameters >= 1e6 else f"{parameters:,}"
+
+
 def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
     if "COMET" not in spec["metrics"]:
         return {}
     if spec["_comet"]["checkpoint"] != "embedded":
         return {}
-    from mtsuite.metrics.comet_embedded import describe_card
+    from mtsuite.metrics.comet import EMBEDDED
 
-    return {"COMET": describe_card()}
+    card = json.loads((EMBEDDED / "card.json").read_text(encoding="utf-8"))
+    agreement = card["agreement"]
+    return {
+        "COMET": f"{card['about']} On {agreement['sentences']:,} held-out sentences its Kendall tau with the known "
+        f"severity of what was broken is {agreement['tau']:.2f} (chrF's: {agreement['tau_of_chrf']:.2f})."
+    }
 
 
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Fingerprints of the parallel text that each model consumed; equal within a seed and a set of directions."""
-    streams, groups = [], {}
+    streams: list[dict[str, Any]] = []
+    groups: dict[tuple[int, str], set[str]] = {}
     for training in spec["trainings"]:
         for name, key in training["phases"]:
             summary = _summary(inputs[key]) if key in inputs else {}
@@ -220,7 +240,8 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
     message = (
         "All trained rows consumed the same stream of parallel text, batch by batch."
         if consistent
-        else "Rows of this table consumed DIFFERENT streams of parallel text: their scores do not compare methods alone."
+        else "Rows of this table consumed DIFFERENT streams of parallel text: their scores do not compare "
+        "methods alone."
     )
     return {"consistent": consistent, "streams": streams, "message": message}
 

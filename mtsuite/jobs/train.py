@@ -79,7 +79,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     still = {id(p) for p in model.parameters() if p.requires_grad}
     if still != trained:
         raise MethodError(
-            f"{spec['use']}: the set of trained parameters changed during phase {phase.name!r}: "
+            f"{spec['_use']}: the set of trained parameters changed during phase {phase.name!r}: "
             "a method must not set requires_grad while it trains."
         )
     if accelerator.is_main_process:
@@ -102,4 +102,3 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "fingerprint": result.fingerprint,
         "resumed_at": result.resumed_at,
     }
-

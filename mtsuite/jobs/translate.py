@@ -93,9 +93,7 @@ def _open(spec: dict[str, Any], inputs: Mapping[str, Path], context: JobContext)
     return method, model
 
 
-def _prompts(
-    spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool
-) -> list[str]:
+def _prompts(spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool) -> list[str]:
     template = spec["evaluation_template"]
     if not in_context:
         return [text.templates.prompt(direction, source, template) for source in sources]

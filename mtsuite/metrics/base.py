@@ -49,9 +49,13 @@ class MetricResult:
 
 
 class Metric(ABC):
-    """Scores hypotheses against references.  ``name`` is the column's heading."""
+    """Scores hypotheses against references.  ``name`` is what recipes and ``scores.csv`` call it."""
 
     name: str
+
+    def label(self) -> str:
+        """The heading of its column: the name, or a fuller one where the name alone would mislead (COMET)."""
+        return self.name
 
     @abstractmethod
     def signature(self, direction: Direction) -> str:

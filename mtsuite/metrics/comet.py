@@ -12,6 +12,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 import threading
@@ -111,7 +112,7 @@ class CometProcess:
         self._errors.close()
 
 
-_LOADED: dict[tuple[str, str | None, str, str], Scorer] = {}
+_LOADED: dict[tuple[int, str, str | None, str, str], Scorer] = {}
 _LOADING = threading.Lock()
 
 
@@ -123,7 +124,7 @@ def load_scorer(checkpoint: str, python: str | None = None, device: str = "auto"
             f"The embedded COMET is missing from {EMBEDDED}; make it again with "
             "`python -m mtsuite.metrics.comet_embedded.train --output FOLDER` or install mtsuite again."
         )
-    key = (path, python, device, precision)
+    key = (os.getpid(), path, python, device, precision)  # a forked process must not share pipes or CUDA
     with _LOADING:
         if key not in _LOADED:
             try:

@@ -120,7 +120,9 @@ def download(models: Any, checkpoint: str) -> Path:
         with quiet(), open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
             return Path(models.download_model(checkpoint))
     except Exception as error:
-        cause = error.__context__ or error
+        cause: BaseException = error
+        for _ in range(2):  # comet hides the hub's own error behind its search among legacy names
+            cause = cause.__context__ or cause
         raise CometError(
             f"The COMET checkpoint {checkpoint!r} is neither a local path nor a model that could be fetched from the "
             f"Hugging Face hub ({_one_line(cause)}); offline, use `embedded` or a folder downloaded before."
@@ -210,11 +212,14 @@ class CometEngine:
         """One score a segment.  Equal segments are scored once; batches hold segments of like length.
 
         The same steps as comet's ``predict``, without a Lightning trainer (which costs more than
-        the scoring when there are many small test sets).
+        the scoring when there are many small test sets).  Lines are stripped, as ``comet-score`` does.
         """
         import torch
 
-        lines = list(zip(sources, hypotheses, references, strict=True))
+        lines = [
+            (source.strip(), hypothesis.strip(), reference.strip())
+            for source, hypothesis, reference in zip(sources, hypotheses, references, strict=True)
+        ]
         distinct = sorted(set(lines), key=lambda line: (sum(map(len, line)), line))
         keys = ("src", "mt", "ref") if self.references else ("src", "mt")
         values: list[float] = []

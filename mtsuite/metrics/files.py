@@ -52,9 +52,13 @@ def score_files(
     for path in hypotheses:
         lines = read_segments(path)
         if len(lines) != len(reference):
-            raise MetricError(f"{path} has {len(lines)} lines, {references} has {len(reference)}; they must correspond.")
+            raise MetricError(
+                f"{path} has {len(lines)} lines, {references} has {len(reference)}; they must correspond."
+            )
         if len(source) != len(reference):
-            raise MetricError(f"{sources} has {len(source)} lines, {references} has {len(reference)}; they must correspond.")
+            raise MetricError(
+                f"{sources} has {len(source)} lines, {references} has {len(reference)}; they must correspond."
+            )
         found[str(path)] = [metric.score(parsed, source, lines, reference) for metric in made]
     return found
 
@@ -70,4 +74,6 @@ def print_scores(found: Mapping[str, Sequence[MetricResult]], console: Console, 
         return
     for path, results in found.items():
         for result in results:
-            console.print(f"{path}\t{result.metric}\t{result.score:.2f}\t{result.signature}", highlight=False, soft_wrap=True)
+            console.print(
+                f"{path}\t{result.metric}\t{result.score:.2f}\t{result.signature}", highlight=False, soft_wrap=True
+            )

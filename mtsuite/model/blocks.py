@@ -51,7 +51,9 @@ class Weights:
 class FeedForwardBlock:
     """A view of one block: where it sits, what it computes, how to watch it and how to replace it."""
 
-    def __init__(self, layer: int, name: str, holder: nn.Module, names: tuple[str, str | None, str], inline: bool) -> None:
+    def __init__(
+        self, layer: int, name: str, holder: nn.Module, names: tuple[str, str | None, str], inline: bool
+    ) -> None:
         self.layer = layer
         self.name = name
         self.holder = holder  # the module whose children are the projections
@@ -62,7 +64,7 @@ class FeedForwardBlock:
 
     @property
     def up(self) -> nn.Module:
-        return getattr(self.holder, self._up)  # type: ignore[no-any-return]
+        return getattr(self.holder, self._up)
 
     @property
     def gate(self) -> nn.Module | None:
@@ -70,7 +72,7 @@ class FeedForwardBlock:
 
     @property
     def down(self) -> nn.Module:
-        return getattr(self.holder, self._down)  # type: ignore[no-any-return]
+        return getattr(self.holder, self._down)
 
     @property
     def gated(self) -> bool:
@@ -89,7 +91,7 @@ class FeedForwardBlock:
         for name in _ACTIVATIONS:
             found = getattr(self.holder, name, None)
             if callable(found):
-                return found  # type: ignore[no-any-return]
+                return found
         raise ModelError(
             f"Feed-forward block {self.name}: expected its activation under one of {', '.join(_ACTIVATIONS)}; "
             f"found the attributes {', '.join(sorted(n for n, _ in self.holder.named_children()))}."
@@ -139,17 +141,19 @@ class FeedForwardBlock:
         The caller must have taken what it needs from ``weights()`` before: the original projections
         leave the model.
         """
+        module.train(self.holder.training)
         if self._inline:
             # OPT's decoder layer calls fc1, activation_fn and fc2 by itself.
             setattr(self.holder, self._up, module)
             setattr(self.holder, self._down, nn.Identity())
-            self.holder.activation_fn = nn.Identity()  # type: ignore[assignment]
+            self.holder.activation_fn = nn.Identity()
             return
+        dropout = _dropout_rate(self.holder)  # before its module leaves
         for child in [name for name, _ in self.holder.named_children()]:
             delattr(self.holder, child)
         self.holder.add_module("adapted", module)
         # The block's class stays (hooks and device maps keep working), only its forward is ours.
-        self.holder.forward = _Forward(module, _dropout_rate(self.holder))
+        self.holder.forward = _Forward(module, dropout)
 
 
 class _Forward:
@@ -179,8 +183,13 @@ def feed_forward_blocks(model: nn.Module) -> list[FeedForwardBlock]:
             f"{type(model).__name__}: expected in every decoder layer a feed-forward block, that is linear maps named "
             + ", ".join("/".join(n for n in names if n) for names in _NAMES)
             + "; found "
-            + (f"none in {missing[0]} ({_children(layers, missing[0])})" if missing else "no list of decoder layers")
-            + ". Neuron- and expert-based methods need these blocks; use a decoder-only model with dense feed-forward layers."
+            + (
+                f"not exactly one in {missing[0]} ({_children(layers, missing[0])})"
+                if missing
+                else "no list of decoder layers"
+            )
+            + ". Neuron- and expert-based methods need these blocks; "
+            "use a decoder-only model with dense feed-forward layers."
         )
     return found
 
@@ -195,7 +204,9 @@ def decoder_layers(model: nn.Module) -> list[nn.Module]:
 
 def _decoder_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     # The longest list of modules is the stack of decoder layers in every family.
-    lists = [(name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)]
+    lists = [
+        (name, module) for name, module in model.named_modules() if isinstance(module, nn.ModuleList) and len(module)
+    ]
     lists = [(name, module) for name, module in lists if len(list(module[0].children())) > 1]
     if not lists:
         return []
@@ -204,6 +215,7 @@ def _decoder_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
 
 
 def _find(index: int, name: str, layer: nn.Module) -> FeedForwardBlock | None:
+    found: list[FeedForwardBlock] = []
     for sub, holder in layer.named_modules():
         for up, gate, down in _NAMES:
             modules = [getattr(holder, n, None) for n in (up, gate, down) if n]
@@ -213,8 +225,11 @@ def _find(index: int, name: str, layer: nn.Module) -> FeedForwardBlock | None:
                 continue
             shapes = [_matrix(m).shape for m in modules if m is not None]
             if shapes[0] == shapes[-1][::-1] and (not gate or shapes[0] == shapes[1]):
-                return FeedForwardBlock(index, f"{name}.{sub}" if sub else name, holder, (up, gate, down), inline=not sub)
-    return None
+                found.append(
+                    FeedForwardBlock(index, f"{name}.{sub}" if sub else name, holder, (up, gate, down), inline=not sub)
+                )
+                break
+    return found[0] if len(found) == 1 else None  # several: a mixture of experts, which has no one block
 
 
 def _children(layers: list[tuple[str, nn.Module]], name: str) -> str:
@@ -229,6 +244,7 @@ def _is_linear(module: object) -> bool:
 
 def _matrix(module: nn.Module) -> Tensor:
     """The weight as (out, in).  GPT-2's Conv1D holds it as (in, out)."""
+    module = getattr(module, "base_layer", module)  # PEFT wraps the map it adapts
     weight: Tensor = module.weight  # type: ignore[assignment]
     return weight.t() if type(module).__name__ == "Conv1D" else weight
 

@@ -53,7 +53,8 @@ def load_tokenizer(
         )
     if tokenizer.eos_token_id is None:
         raise ModelError(
-            f"{name_or_path}: expected a tokenizer with an end-of-sequence token (translations end with it); found none."
+            f"{name_or_path}: expected a tokenizer with an end-of-sequence token, with which translations end; "
+            "found none."
         )
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token

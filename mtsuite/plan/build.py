@@ -6,20 +6,25 @@ configuration that the phase depends on, so rows that differ later share what co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
-from mtsuite.errors import MethodError, RecipeError
+from mtsuite.errors import MethodError, RecipeError, did_you_mean
 from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
+from mtsuite.plan.known import known_configuration, layer_count, window
+from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
-from mtsuite.registry import configure, identity
+from mtsuite.recipe.tree import dotted
+from mtsuite.registry import configure, find_method, identity
 
 FLOOR = "source-copy"
 
@@ -71,9 +76,11 @@ def make_plan(read: ReadRecipe) -> Planned:
 
 class _Planner:
     def __init__(self, read: ReadRecipe) -> None:
-        self.recipe, self.folder = read.recipe, read.folder
+        self.read, self.recipe, self.folder = read, read.recipe, read.folder
+        self._check_metrics()
         self.templates = self._templates()
         self.methods = {name: self._method(name, row) for name, row in self.recipe.methods.items()}
+        self._check_model()
         self.out = Planned(Plan(), self.recipe, self.folder, self.methods)
         self.model = {
             "dtype": self.recipe.model.dtype,
@@ -84,7 +91,9 @@ class _Planner:
         recipe = self.recipe
         self.out.corpus = self._corpus()
         self.out.base = self._base()
-        comet = comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
+        comet = (
+            comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
+        )
         self.score_spec = {
             "version": VERSIONS["score"],
             "metrics": list(recipe.metrics.names),
@@ -133,11 +142,53 @@ class _Planner:
         return templates
 
     def _method(self, name: str, row: Row) -> Method:
+        use = row.use or name
         try:
-            method = configure(row.use or name, row.config)
+            return configure(use, row.config)
         except MethodError as error:
-            raise MethodError(f"methods.{name}: {error}") from error
-        return method
+            cause = error.__cause__
+            if isinstance(cause, ValidationError) and isinstance(self.read, LocatedRecipe):
+                raise self.read.explain(cause, ("methods", name, "config"), find_method(use).Config) from error
+            if cause is None or isinstance(cause, ValidationError):
+                keys = ("methods", name, "use") if row.use else ("methods", name)
+                raise self._error(keys, str(error)) from error
+            raise MethodError(f"methods.{name}: {error}") from error  # a plug-in that cannot be imported
+
+    # -- what can be known to fail ------------------------------------------------------------------
+
+    def _error(self, keys: Sequence[str | int], message: str) -> RecipeError:
+        """A RecipeError at the line of these keys, where the recipe was read from a file."""
+        if isinstance(self.read, LocatedRecipe):
+            return self.read.error(keys, message)
+        return RecipeError(f"{dotted(keys)}: {message}")
+
+    def _check_metrics(self) -> None:
+        from mtsuite.metrics.registry import metric_names
+
+        for index, name in enumerate(self.recipe.metrics.names):
+            if name not in metric_names():
+                hint = did_you_mean(name, metric_names())
+                raise self._error(("metrics", "names", index), f"unknown metric {name!r}. {hint}")
+
+    def _check_model(self) -> None:
+        """Layers and window of the model against the rows and ``train.max_length``, where they are known."""
+        recipe, pretrain = self.recipe, self.recipe.model.pretrain
+        if recipe.model.name_or_path == "pretrain" and pretrain.hidden_size % pretrain.heads:
+            message = f"{pretrain.heads} heads do not divide hidden_size, which is {pretrain.hidden_size}"
+            raise self._error(("model", "pretrain", "heads"), message)
+        known = known_configuration(recipe, self.folder)
+        layers, longest = layer_count(known), window(known)
+        if longest is not None and recipe.train.max_length > longest:
+            raise self._error(
+                ("train", "max_length"),
+                f"{recipe.train.max_length} tokens, but the model's window is {longest}: set it to {longest} or less.",
+            )
+        for name, method in self.methods.items():
+            try:
+                if layers is not None:
+                    method.check(layers, recipe.parsed_directions())
+            except MethodError as error:
+                raise self._error(("methods", name), str(error)) from error
 
     def _corpus(self) -> str:
         from mtsuite.data.sources import check_source, source_fingerprint

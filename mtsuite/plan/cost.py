@@ -88,13 +88,15 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
             memory = _memory(base.parameters, 0, recipe.model.dtype)
             rows.append(RowEstimate(name, "-", "0", "0", "0", memory, "nothing is trained"))
             continue
-        trained, remark = _trained(planned, base, name, directions)
+        trained, frozen, remark = _trained(planned, base, name, directions)
         mono = recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)
         updates = [mono if phase.text == "monolingual" else recipe.train.max_steps for phase in trains]
         per_update = recipe.train.tokens_per_batch * recipe.train.gradient_accumulation_steps
         sentences = recipe.train.sentences_per_batch
         pairs = (
-            f"{sentences * recipe.train.gradient_accumulation_steps * recipe.train.max_steps:,}" if sentences else "by length"
+            f"{sentences * recipe.train.gradient_accumulation_steps * recipe.train.max_steps:,}"
+            if sentences
+            else "by length"
         )
         probes = sum(isinstance(phase, Probe) for phase in method.phases())
         if probes:
@@ -106,35 +108,41 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
                 " + ".join(map(str, updates)),
                 pairs,
                 f"{sum(updates) * per_update:,}",
-                _memory(base.parameters, trained, recipe.model.dtype),
+                _memory(frozen, trained, recipe.model.dtype),
                 remark,
             )
         )
     return rows
 
 
-def _trained(planned: Planned, base: BaseEstimate, name: str, directions: list[Direction]) -> tuple[int | None, str]:
-    """Parameters that the last phase trains, by doing the surgery on the skeleton."""
-    if base.skeleton is None:
-        return None, "the model's configuration is not known here"
+def _trained(
+    planned: Planned, base: BaseEstimate, name: str, directions: list[Direction]
+) -> tuple[int | None, int | None, str]:
+    """Parameters that the last phase trains and those it leaves frozen, by doing the surgery on the skeleton."""
+    if base.skeleton is None or base.parameters is None:
+        return None, None, "the model's configuration is not known here"
     import copy
+
+    import torch
 
     method = planned.methods[name]
     phase = [p for p in method.phases() if isinstance(p, Train)][-1]
     model = copy.deepcopy(base.skeleton)
     try:
         count = method.planned_parameters(model, directions)
-        if count is None:
+        if count is not None:  # counted by the method itself, which then trains a part of the base
+            return count, base.parameters - count, ""
+        with torch.device("meta"):  # what the method adds holds no numbers either
             model = method.attach(model, Artefacts(), phase.name)
-            count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
+        count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
     except MTSuiteError as error:
-        return None, str(error)
-    return count, ""
+        return None, None, str(error)
+    return count, sum(p.numel() for p in model.parameters()) - count, ""
 
 
-def _memory(parameters: int | None, trained: int | None, dtype: str) -> str:
+def _memory(frozen: int | None, trained: int | None, dtype: str) -> str:
     """Weights, gradients and optimizer state; activations come on top and depend on the batch."""
-    if parameters is None or trained is None:
+    if frozen is None or trained is None:
         return "?"
-    total = parameters * _BYTES[dtype] + trained * _OPTIMIZER_BYTES
+    total = frozen * _BYTES[dtype] + trained * _OPTIMIZER_BYTES
     return f"{total / 1e9:.1f} GB" if total >= 1e8 else f"{total / 1e6:.1f} MB"

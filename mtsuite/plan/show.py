@@ -27,7 +27,9 @@ def print_plan(planned: Planned, done: Callable[[Job], bool], console: Console, 
     console.print(kinds)
     base = base_estimate(planned)
     console.print(f"\nBase model: {base.text}")
-    table = Table("row", "trained", "updates", "pairs seen", "tokens at most", "memory", "remark", box=None, pad_edge=False)
+    table = Table(
+        "row", "trained", "updates", "pairs seen", "tokens at most", "memory", "remark", box=None, pad_edge=False
+    )
     for row in row_estimates(planned, base):
         table.add_row(row.name, row.trained, row.updates, row.pairs, row.tokens, row.memory, row.remark)
     console.print(table)

@@ -33,13 +33,19 @@ class MicroworldSource(Section):
     languages: list[str] = Field(
         ["en", "de", "it", "fr", "ar", "zh"], description="Languages to realise, out of ar de en fr it zh."
     )
-    train_sentences: int = Field(20_000, ge=1, description="Meanings in training; each is a sentence in every language.")
+    train_sentences: int = Field(
+        20_000, ge=1, description="Meanings in training; each is a sentence in every language."
+    )
     mono_sentences: int = Field(
-        20_000, ge=0, description="Further meanings, realised as monolingual text: a different sentence in every language."
+        20_000,
+        ge=0,
+        description="Further meanings, realised as monolingual text: a different sentence in every language.",
     )
     valid_sentences: int = Field(200, ge=1, description="Meanings held out for probing and validation.")
     test_sentences: int = Field(100, ge=1, description="Meanings held out for the test set.")
-    seed: int = Field(1, description="Seed of the generator; not one of the recipe's `seeds`: data stay fixed over those.")
+    seed: int = Field(
+        1, description="Seed of the generator; not one of the recipe's `seeds`: data stay fixed over those."
+    )
 
 
 class FilesSource(Section):
@@ -49,23 +55,36 @@ class FilesSource(Section):
     train: list[str] = Field(
         [],
         description=(
-            "Training files. Moses prefixes (`path/train.{lang}`), or TSV/JSONL/Parquet files with a column a language; "
-            "`.gz` is read too. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever exists), `{lang}` for "
-            "a language, `$NAME` for an environment variable. A path without `{pair}` is multi-parallel: every pair of its languages."
+            "Training files. Moses prefixes (`path/train.{lang}`), or TSV/JSONL/Parquet files with a "
+            "column a language; "
+            "`.gz` is read too. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever "
+            "exists), `{lang}` for "
+            "a language, `$NAME` for an environment variable. A path without `{pair}` is multi-parallel: "
+            "every pair of its languages."
         ),
     )
-    valid: list[str] = Field([], description="Validation files, as `train`. Empty: the last `valid_sentences` lines of training.")
+    valid: list[str] = Field(
+        [], description="Validation files, as `train`. Empty: the last `valid_sentences` lines of training."
+    )
     test: dict[str, list[str]] = Field(
-        {}, description="Test sets: a name for the table, then files as in `train`. Empty: the lines of training before those of `valid`."
+        {},
+        description="Test sets: a name for the table, then files as in `train`. Empty: the lines of training "
+        "before those of `valid`.",
     )
     mono: dict[str, list[str]] = Field(
         {}, description="Monolingual text: language, then plain text files. Empty: the training sides of that language."
     )
     languages: list[str] = Field([], description="Languages to read; empty: those of the recipe's directions.")
-    max_train_sentences: int | None = Field(None, ge=1, description="Keep at most this many training pairs a pair of languages.")
-    max_mono_sentences: int | None = Field(None, ge=1, description="Keep at most this many monolingual lines a language.")
+    max_train_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+    )
+    max_mono_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many monolingual lines a language."
+    )
     valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs a pair of languages.")
-    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs; marked in the table's notes.")
+    max_test_sentences: int | None = Field(
+        None, ge=1, description="Keep the first so many test pairs; marked in the table's notes."
+    )
 
 
 class HubSource(Section):
@@ -78,7 +97,9 @@ class HubSource(Section):
     train_split: str = Field("train", description="Name of the training split.")
     valid_split: str = Field("validation", description="Name of the validation split.")
     test_split: str = Field("test", description="Name of the test split.")
-    max_train_sentences: int | None = Field(None, ge=1, description="Keep at most this many training pairs a pair of languages.")
+    max_train_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+    )
     valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs.")
     max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
 
@@ -95,14 +116,18 @@ class Cleaning(Section):
     """Filters over training pairs; what they drop is counted by reason. Test sets are never filtered."""
 
     enabled: bool = Field(True, description="Apply the filters.")
-    min_tokens: int = Field(1, ge=0, description="Shortest side, in whitespace words (characters for Chinese, Japanese, Thai).")
+    min_tokens: int = Field(
+        1, ge=0, description="Shortest side, in whitespace words (characters for Chinese, Japanese, Thai)."
+    )
     max_tokens: int = Field(200, ge=1, description="Longest side, same unit.")
     max_length_ratio: float = Field(4.0, gt=1, description="Largest ratio of the sides' lengths in UTF-8 bytes.")
     drop_duplicates: bool = Field(True, description="Drop a pair that occurred before.")
     drop_copies: bool = Field(True, description="Drop a pair whose two sides are equal.")
     check_script: bool = Field(True, description="Drop a side that is mostly in another script than its language's.")
     drop_test_overlap: bool = Field(
-        True, description="Drop training pairs a side of which occurs in a test or validation set; when false they are reported only."
+        True,
+        description="Drop training pairs a side of which occurs in a test or validation set; when false they are "
+        "reported only.",
     )
 
 
@@ -122,27 +147,39 @@ class Data(Section):
 class Pretrain(Section):
     """A base model that the suite pretrains itself on the recipe's text (BLOOM architecture)."""
 
-    hidden_size: int = Field(160, ge=8, description="Width d of the model; the feed-forward width is 4 d.")
+    hidden_size: int = Field(128, ge=8, description="Width d of the model; the feed-forward width is 4 d.")
     layers: int = Field(4, ge=1, description="Number of transformer blocks.")
     heads: int = Field(4, ge=1, description="Attention heads; divides hidden_size.")
-    vocabulary: int = Field(4000, ge=300, description="Entries of the byte-level BPE vocabulary, trained on the same text.")
-    row_tokens: int = Field(256, ge=16, description="Tokens of a packed row.")
-    rows_per_batch: int = Field(16, ge=1, description="Rows of an update.")
-    steps: int = Field(1500, ge=1, description="Updates.")
+    vocabulary: int = Field(
+        4000, ge=300, description="Entries of the byte-level BPE vocabulary, trained on the same text."
+    )
+    row_tokens: int = Field(128, ge=16, description="Tokens of a packed row.")
+    rows_per_batch: int = Field(32, ge=1, description="Rows of an update.")
+    steps: int = Field(2000, ge=1, description="Updates.")
     bilingual_share: float = Field(
-        0.3, ge=0, le=1, description="Share of documents that hold sentences followed by their translations, without an instruction."
+        0.6,
+        ge=0,
+        le=1,
+        description="Share of documents that hold sentences followed by their translations, without an instruction.",
     )
     labelled_share: float = Field(
-        0.5, ge=0, le=1, description="Of those, the share in which each line is headed by its language's name, as in a phrase book."
+        0.25,
+        ge=0,
+        le=1,
+        description="Of those, the share in which each line is headed by its language's name, as in a phrase book.",
     )
     muon_learning_rate: float = Field(0.02, gt=0, description="Learning rate of Muon, for the matrices of the blocks.")
     adamw_learning_rate: float = Field(3e-3, gt=0, description="Learning rate of AdamW, for everything else.")
     warmup_steps: int = Field(50, ge=0, description="Updates of linear warm-up; cosine decay to a tenth follows.")
     seed: int = Field(1, description="Seed of the weights and of the order of documents.")
     directions: list[str] = Field(
-        [], description="Directions of the bilingual documents, and so the languages of the model; empty: the recipe's directions."
+        [],
+        description="Directions of the bilingual documents, and so the languages of the model; empty: the "
+        "recipe's directions.",
     )
-    use_shipped: bool = Field(True, description="Take the weights that come with the suite when they were made from these very settings.")
+    use_shipped: bool = Field(
+        True, description="Take the weights that come with the suite when they were made from these very settings."
+    )
 
 
 class Model(Section):
@@ -152,12 +189,15 @@ class Model(Section):
         "pretrain", description="`pretrain` (the suite pretrains one), a folder, or a Hugging Face hub name."
     )
     revision: str | None = Field(None, description="Commit or tag of a hub model.")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field("float32", description="Type that the frozen weights are held in.")
+    dtype: Literal["float32", "bfloat16", "float16"] = Field(
+        "float32", description="Type that the frozen weights are held in."
+    )
     trust_remote_code: bool = Field(False, description="Run code that comes with the checkpoint (Baichuan2 needs it).")
     pretrain: Pretrain = Field(Pretrain(), description="Settings of `name_or_path: pretrain`.")
     architecture: dict[str, Any] = Field(
         {},
-        description="The checkpoint's configuration (`model_type` and what its config.json says), so that `mtsuite plan` can count parameters without the checkpoint.",
+        description="The checkpoint's configuration (`model_type` and what its config.json says), so that "
+        "`mtsuite plan` can count parameters without the checkpoint.",
     )
 
 
@@ -167,7 +207,9 @@ class Model(Section):
 class Prompts(Section):
     """Instructions around a sentence pair."""
 
-    templates: str = Field("builtin", description="`builtin` (ten instructions) or a YAML file with a list under `templates:`.")
+    templates: str = Field(
+        "builtin", description="`builtin` (ten instructions) or a YAML file with a list under `templates:`."
+    )
     evaluation_template: int = Field(0, ge=0, description="Index of the template used in translation.")
     shots: int = Field(5, ge=1, description="Examples in context, for methods that use them (LANDeRMT §4.2: 5).")
 
@@ -176,20 +218,42 @@ class Train(Section):
     """One budget for every method; a method's row may override what is marked (row)."""
 
     max_steps: int = Field(250, ge=1, description="Updates on parallel text.")
-    tokens_per_batch: int = Field(2048, ge=16, description="Largest size of a micro-batch in tokens, padding included; a micro-batch holds one direction.")
-    sentences_per_batch: int | None = Field(None, ge=1, description="Largest size of a micro-batch in sentence pairs; both limits hold.")
-    gradient_accumulation_steps: int = Field(1, ge=1, description="Micro-batches of an update, directions taking turns.")
-    max_length: int = Field(256, ge=8, description="Longest example in tokens (prompt and translation); longer ones are left out and counted.")
+    tokens_per_batch: int = Field(
+        2048,
+        ge=16,
+        description="Largest size of a micro-batch in tokens, padding included; a micro-batch holds one direction.",
+    )
+    sentences_per_batch: int | None = Field(
+        None, ge=1, description="Largest size of a micro-batch in sentence pairs; both limits hold."
+    )
+    gradient_accumulation_steps: int = Field(
+        1, ge=1, description="Micro-batches of an update, directions taking turns."
+    )
+    max_length: int = Field(
+        256,
+        ge=8,
+        description="Longest example in tokens (prompt and translation); longer ones are left out and counted.",
+    )
     learning_rate: float | None = Field(None, gt=0, description="(row) Peak learning rate; empty: the method's own.")
-    optimizer: Literal["adamw", "muon"] = Field("adamw", description="(row) AdamW, or Muon for matrices with AdamW for the rest.")
+    optimizer: Literal["adamw", "muon"] = Field(
+        "adamw", description="(row) AdamW, or Muon for matrices with AdamW for the rest."
+    )
     weight_decay: float = Field(0.0, ge=0, description="(row) Decoupled weight decay.")
     beta2: float = Field(0.999, gt=0, lt=1, description="Second-moment decay of AdamW.")
-    schedule: Literal["constant", "linear", "cosine"] = Field("cosine", description="Course of the learning rate after warm-up.")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "cosine", description="Course of the learning rate after warm-up."
+    )
     warmup_steps: int = Field(10, ge=0, description="Updates of linear warm-up.")
     max_grad_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; empty: no clipping.")
-    mono_steps: int | None = Field(None, ge=1, description="Updates on monolingual text, for methods with such a stage; empty: half of max_steps.")
-    mixed_precision: Literal["auto", "no", "bf16"] = Field("auto", description="`auto` uses bf16 autocast where the hardware gains by it.")
-    checkpoint_seconds: float = Field(60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every update.")
+    mono_steps: int | None = Field(
+        None, ge=1, description="Updates on monolingual text, for methods with such a stage; empty: half of max_steps."
+    )
+    mixed_precision: Literal["auto", "no", "bf16"] = Field(
+        "auto", description="`auto` uses bf16 autocast where the hardware gains by it."
+    )
+    checkpoint_seconds: float = Field(
+        60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every update."
+    )
 
 
 class TrainOverride(Section):
@@ -214,24 +278,37 @@ class Translate(Section):
 class Comet(Section):
     """COMET through unbabel-comet."""
 
-    checkpoint: str = Field("embedded", description="`embedded` (the suite's own, tiny), a folder, a `.ckpt` file, or a hub name such as `Unbabel/wmt22-comet-da`.")
-    python: str | None = Field(None, description="Another Python interpreter that has unbabel-comet, when this one cannot (transformers 5).")
+    checkpoint: str = Field(
+        "embedded",
+        description="`embedded` (the suite's own, tiny), a folder, a `.ckpt` file, or a hub name such as "
+        "`Unbabel/wmt22-comet-da`.",
+    )
+    python: str | None = Field(
+        None, description="Another Python interpreter that has unbabel-comet, when this one cannot (transformers 5)."
+    )
     batch_size: int = Field(64, ge=1, description="Segments scored at once.")
 
 
 class Metrics(Section):
-    names: list[str] = Field(["BLEU", "chrF", "COMET"], description="Metrics in the order of the report; the first is the headline.")
+    names: list[str] = Field(
+        ["BLEU", "chrF", "COMET"], description="Metrics in the order of the report; the first is the headline."
+    )
     profile: Literal["auto", "paper"] = Field(
         "auto",
-        description="BLEU's tokenizer: `auto` by target language, `paper` = 13a without smoothing everywhere (LANDeRMT, footnote 3). `BLEU-paper` in `names` prints both.",
+        description="BLEU's tokenizer: `auto` by target language, `paper` = 13a without smoothing everywhere "
+        "(LANDeRMT, footnote 3). `BLEU-paper` in `names` prints both.",
     )
     comet: Comet = Field(Comet(), description="Settings of COMET.")
 
 
 class Significance(Section):
-    test: Literal["approximate_randomization", "bootstrap"] = Field("approximate_randomization", description="Paired test.")
+    test: Literal["approximate_randomization", "bootstrap"] = Field(
+        "approximate_randomization", description="Paired test."
+    )
     rounds: int = Field(1000, ge=1, description="Rounds of the test.")
-    alpha: float = Field(0.05, gt=0, lt=1, description="Level of the † in tables, after Holm's correction over directions.")
+    alpha: float = Field(
+        0.05, gt=0, lt=1, description="Level of the † in tables, after Holm's correction over directions."
+    )
     seed: int = Field(12345, ge=1, description="Seed of the test.")
 
 
@@ -241,7 +318,9 @@ class Significance(Section):
 class Row(Section):
     """One row of the table."""
 
-    use: str | None = Field(None, description="Registered name of a method, or `path/to/file.py:ClassName`; empty: the row's own name.")
+    use: str | None = Field(
+        None, description="Registered name of a method, or `path/to/file.py:ClassName`; empty: the row's own name."
+    )
     label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
     config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
     train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
@@ -252,7 +331,9 @@ class Transfer(Section):
 
     methods: list[str] = Field([], description="Rows to make a matrix for.")
     directions: list[str] = Field([], description="Directions to train on, one model each; empty: all of the recipe's.")
-    max_steps: int | None = Field(None, ge=1, description="Updates of each single-direction training; empty: those of `train`.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Updates of each single-direction training; empty: those of `train`."
+    )
     base: str = Field("zero-shot", description="Row whose scores are subtracted; it must be one of `methods:`.")
 
 
@@ -294,7 +375,9 @@ class Recipe(Section):
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
                 raise ValueError(f"a row's name is letters, digits, '-', '_' and '.'; found {name!r}")
             if name == "source-copy":
-                raise ValueError("'source-copy' is the name of the floor row; choose another or set report.floor: false")
+                raise ValueError(
+                    "'source-copy' is the name of the floor row; choose another or set report.floor: false"
+                )
         return value
 
     @field_validator("directions")
@@ -320,12 +403,15 @@ class Recipe(Section):
     def _references(self) -> Recipe:
         if self.report.baseline is not None and self.report.baseline not in self.methods:
             raise ValueError(
-                f"report.baseline names a row that is not there: {self.report.baseline!r}; rows: {', '.join(self.methods)}"
+                f"report.baseline names a row that is not there: {self.report.baseline!r}; "
+                f"rows: {', '.join(self.methods)}"
             )
         if self.transfer is not None:
             for row in [*self.transfer.methods, self.transfer.base]:
                 if row not in self.methods:
-                    raise ValueError(f"transfer names a row that is not there: {row!r}; rows: {', '.join(self.methods)}")
+                    raise ValueError(
+                        f"transfer names a row that is not there: {row!r}; rows: {', '.join(self.methods)}"
+                    )
             for text in self.transfer.directions:
                 if text not in self.directions:
                     raise ValueError(f"transfer.directions names {text!r}, which is not among directions")

@@ -163,7 +163,8 @@ def _flat_lines(axes: Axes, placed: Sequence[Point], flat: Sequence[Point]) -> N
             axes.annotate(f"{p.label} (trains nothing)", (1, p.score), ha="right", fontsize=8, color=MUTED, **place)
     if far:
         text = "Train nothing, off the scale: " + ", ".join(f"{p.label} {p.score:.2f}" for p in far)
-        axes.annotate(text, (0.01, 0.02), xycoords="axes fraction", fontsize=8, color=MUTED)
+        box = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}
+        axes.annotate(text, (0.012, 0.03), xycoords="axes fraction", fontsize=8, color=MUTED, bbox=box)
 
 
 def _count_ticks(axes: Axes, params: Sequence[float]) -> None:

@@ -7,6 +7,7 @@ was for; off the diagonal a negative change is interference or forgetting, a pos
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ class Matrix:
     @property
     def name(self) -> str:
         """What its files are called, less ``-scores`` or ``-change``."""
-        return f"{slug(self.method)}-{slug(self.metric)}" + (f"-{self.suffix}" if self.suffix else "")
+        method = re.sub(r"[^A-Za-z0-9._-]+", "-", self.method)
+        return f"{method}-{slug(self.metric)}" + (f"-{self.suffix}" if self.suffix else "")
 
     @property
     def unit(self) -> str:

@@ -110,7 +110,8 @@ def matrix_html(matrix: Matrix) -> str:
                 f"{typographic(change_text(change))}</td>"
             )
         lines.append(f'<tr><th scope="row">{escape(trained)}</th>{"".join(cells)}</tr>')
-    notes = "\n".join(f"<li>{escape(text)}</li>" for text in reading(matrix, change=True))
+    scale = f"The colours end at ±{fixed(top, DECIMALS)}, the largest change off the diagonal (1 at least)."
+    notes = "\n".join(f"<li>{escape(text)}</li>" for text in [*reading(matrix, change=True), scale])
     return f"""<figure class="matrix">
 <figcaption>{escape(title(matrix, change=True))}</figcaption>
 <div class="scroll" tabindex="0" role="region" aria-label="{escape(title(matrix, change=True))}">

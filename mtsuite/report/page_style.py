@@ -104,6 +104,7 @@ footer { color: var(--quiet); font-size: .82rem; padding-top: 2rem; padding-bott
   h1 { font-size: 1.4rem; }
   th, td { padding: .3rem .5rem; }
   .scroll { max-width: 100%; }
+  thead th.span, .matrix thead th.axis { text-align: left; }
   tbody th { max-width: 9rem; white-space: normal; }
   .segments li { padding-left: 1.7rem; }
   .segments dl div { grid-template-columns: 1fr; gap: 0; padding-bottom: .3rem; }

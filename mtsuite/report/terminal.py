@@ -21,11 +21,9 @@ _PADDING = 3  # blanks between columns
 def render_cell(cell: Cell, mark: Mark, dim: bool = False) -> Text:
     """One cell; only the number itself is bold or underlined, not its † or ±."""
     style = {"best": "bold", "second": "underline", "": ""}[mark]
-    text = Text(cell.text, style="dim" if cell.is_hole or dim else style, end="")
-    if not (cell.symbol or cell.sd_text):
-        return text
+    # The style belongs to the number alone: as the style of the whole Text, rich would underline the padding too.
     joined = Text(end="")
-    joined.append_text(text).append(cell.symbol)
+    joined.append(cell.text, style="dim" if cell.is_hole or dim else style).append(cell.symbol)
     if cell.sd_text:
         joined.append(f" ±{cell.sd_text}", style="dim")
     return joined

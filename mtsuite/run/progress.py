@@ -94,8 +94,11 @@ class TimeLeft:
         return max(0.0, self.total - worked) * elapsed / worked
 
 
+LONG = 5.0  # expected seconds from which the start of a job gets a line of its own
+
+
 class PlainProgress(Progress):
-    """A line when a job starts, at most one every ``interval`` seconds while it runs, one when it ends."""
+    """A line when a long job starts, at most one every ``interval`` seconds while it runs, one when it ends."""
 
     def __init__(
         self, console: Console, *, level: int = NORMAL, clock: Clock = time.monotonic, interval: float = 15.0
@@ -111,7 +114,7 @@ class PlainProgress(Progress):
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def begin(self, todo: Sequence[Job], cached: int) -> None:
-        self.count, self.cached = len(todo), cached
+        self.count, self.cached, self.number = len(todo), cached, 0
         self.left = TimeLeft(todo, self.clock)
         if self.level > QUIET and todo:
             self.say(f"{jobs_text(len(todo))} to run, {cached} already done")
@@ -121,7 +124,8 @@ class PlainProgress(Progress):
         self.numbers[job.key] = self.number
         self.spoken[job.key] = self.clock()
         self.left.start(job)
-        if self.level > QUIET:
+        # Of hundreds of short jobs the end alone is worth a line.
+        if self.level >= VERBOSE or (self.level > QUIET and job.cost >= LONG):
             self.say(f"{self._place(job)} {job.label}: started")
 
     def job_progress(self, job: Job, values: Mapping[str, Any]) -> None:

@@ -57,9 +57,7 @@ def run_recipe(
         return Finished(outcome, None, len(outcome.done))
     failed = [{"job": job.label, "error": message.strip().splitlines()[0]} for job, message in outcome.failed]
     failed += [{"job": job.label, "error": "an input of it failed"} for job in outcome.skipped]
-    plan = report_plan(
-        planned, available, failed, results=results, environment=describe_environment(), command=command
-    )
+    plan = report_plan(planned, available, failed, results=results, environment=describe_environment(), command=command)
     report = list(plan)[-1]
     second = run_plan(
         plan, store, workers=1, offline=offline, progress=progress, only_keys=[report.key], functions=functions

@@ -55,9 +55,7 @@ def save_checkpoint(
         raise StoreError(f"{folder}: the checkpoint cannot be written: {error}. What is finished is kept.") from error
 
 
-def load_checkpoint(
-    folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers
-) -> dict[str, Any] | None:
+def load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers) -> dict[str, Any] | None:
     """Put a checkpoint's state back and return its counters; None when there is none that is whole."""
     old = folder.with_name(folder.name + ".old")
     if not folder.exists() and old.exists():  # killed between the two renames
@@ -77,7 +75,7 @@ def load_checkpoint(
         if place.startswith("optimizer."):
             _, index, key, name = place.split(".", 3)
             parameter = parameters[name]
-            if isinstance(value, Tensor) and value.dim():
+            if isinstance(value, Tensor):  # fused optimizers keep their step count beside the parameter
                 value = value.to(parameter.device)
             optimizers.members[int(index)].state[parameter][key] = value
     torch.set_rng_state(tensors["rng"])

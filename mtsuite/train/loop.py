@@ -82,7 +82,7 @@ def fit(
     Raises MethodError when nothing requires gradients or the loss is not a number.
     """
     named = {n: p for n, p in model.named_parameters() if p.requires_grad}
-    if not named:
+    if not sum(p.numel() for p in named.values()):
         raise MethodError("The phase trains nothing: trainable() named no parameter.")
     optimizers = build_optimizers(named.items(), settings.optimizer)
     result = LoopResult(trained_parameters=optimizers.parameter_count())
@@ -114,9 +114,7 @@ def fit(
         batches = stream.update()
         total = sum(batch.target_tokens for batch in batches)
         optimizers.set_scale(
-            learning_rate_scale(
-                step, schedule=settings.schedule, warmup=settings.warmup_steps, total=settings.steps
-            )
+            learning_rate_scale(step, schedule=settings.schedule, warmup=settings.warmup_steps, total=settings.steps)
         )
         update_loss = torch.zeros((), device=device)
         for batch in batches:
@@ -152,10 +150,10 @@ def fit(
             loss=value,
             tokens_per_second=result.tokens / max(1e-9, earlier + now - started),
         )
-        if checkpoint is not None and accelerator.is_main_process and step + 1 < settings.steps:
-            if now - last_saved >= settings.checkpoint_seconds:
-                save_checkpoint(checkpoint, named, optimizers, state(step + 1))
-                last_saved = time.perf_counter()
+        due = now - last_saved >= settings.checkpoint_seconds and step + 1 < settings.steps
+        if checkpoint is not None and accelerator.is_main_process and due:
+            save_checkpoint(checkpoint, named, optimizers, state(step + 1))
+            last_saved = time.perf_counter()
     result.seconds = earlier + time.perf_counter() - started
     result.fingerprint = digest.hex()[:20]
     model.eval()

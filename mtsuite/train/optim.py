@@ -21,6 +21,10 @@ class OptimizerSettings:
     matrix_learning_rate: float | None = None
 
 
+# Parts of names of embeddings and output layers over the families (wte and wpe are GPT-2's).
+_ROWS_LOOKED_UP = ("embed", "lm_head", "wte", "wpe")
+
+
 class Optimizers:
     """One or two torch optimizers driven as one, with peak rates that a schedule scales."""
 
@@ -57,7 +61,7 @@ def build_optimizers(parameters: Iterable[tuple[str, nn.Parameter]], settings: O
     named = list(parameters)
     muon: list[nn.Parameter] = []
     if settings.name == "muon":
-        muon = [p for name, p in named if p.dim() == 2 and "embed" not in name and "lm_head" not in name]
+        muon = [p for name, p in named if p.dim() == 2 and not any(part in name for part in _ROWS_LOOKED_UP)]
     chosen = {id(p) for p in muon}
     rest = [p for _, p in named if id(p) not in chosen]
     members: list[torch.optim.Optimizer] = []

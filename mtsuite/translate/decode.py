@@ -49,8 +49,8 @@ def translate(
     lines = [""] * len(prompts)
     new_tokens = limit = 0
     device = next(model.parameters()).device
-    pad = int(tokenizer.pad_token_id)  # type: ignore[arg-type]
-    eos = int(tokenizer.eos_token_id)  # type: ignore[arg-type]
+    pad = int(tokenizer.pad_token_id)
+    eos = int(tokenizer.eos_token_id)
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
         width = max(len(tokenised[i]) for i in chosen)

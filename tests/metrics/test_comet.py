@@ -105,6 +105,12 @@ def test_equal_triples_are_scored_once(checkpoint: Path, monkeypatch: pytest.Mon
     assert scores == pytest.approx([alone[i] for i in order], abs=1e-6)
 
 
+def test_spaces_around_a_line_do_not_count(checkpoint: Path) -> None:
+    engine = comet_worker.CometEngine(str(checkpoint), device="cpu")
+    spaced = engine.score([SOURCES[0] + " "], [" " + HYPOTHESES[0] + "  "], [REFERENCES[0] + "\n"])
+    assert spaced == engine.score(SOURCES[:1], HYPOTHESES[:1], REFERENCES[:1])
+
+
 def test_scores_do_not_depend_on_batches(checkpoint: Path) -> None:
     engine = comet_worker.CometEngine(str(checkpoint), device="cpu")
     assert engine.score(SOURCES, HYPOTHESES, REFERENCES, batch_size=1) == pytest.approx(
@@ -132,9 +138,9 @@ def test_the_signature_names_checkpoint_and_software(checkpoint: Path) -> None:
     metric = make_metric("COMET", {"checkpoint": str(checkpoint), "device": "cpu"})
     assert metric.signature(EN_DE) == f"COMET-tiny (unbabel-comet {version('unbabel-comet')})"
     file = make_metric("COMET", {"checkpoint": str(checkpoint / "checkpoints" / "model.ckpt")})
-    assert file.label() == "COMET-tiny"  # type: ignore[attr-defined]
+    assert file.label() == "COMET-tiny"
     hub = make_metric("COMET", {"checkpoint": "Unbabel/wmt22-comet-da"})
-    assert hub.label() == "COMET-wmt22-comet-da"  # type: ignore[attr-defined]
+    assert hub.label() == "COMET-wmt22-comet-da"
 
 
 def test_another_python_gives_the_same_scores(

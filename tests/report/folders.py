@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1"
 SIGNATURE_ZH = SIGNATURE.replace("13a", "zh")
 
 Line = dict[str, Any]
+Numbers = Mapping[str, Mapping[str, float | tuple[float, ...]]]
 
 
 def write_csv(path: Path, columns: tuple[str, ...], lines: list[Line]) -> None:
@@ -41,7 +43,7 @@ def write_folder(
     return folder
 
 
-def grid(numbers: dict[str, dict[str, float | tuple[float, ...]]], **common: Any) -> list[Line]:
+def grid(numbers: Numbers, **common: Any) -> list[Line]:
     """Score lines of {method: {direction: score, or one score a seed}}."""
     lines = []
     for method, row in numbers.items():
@@ -181,7 +183,8 @@ def large(folder: Path, seeds: int = 3, fair: bool = True, failure: bool = True)
         "baseline": "full",
         "metrics": ["BLEU", "chrF", "COMET"],
         "notes": ["Numbers are of a tiny model in a tiny world; only their order is of interest."],
-        "method_notes": {m: "lr 1e-3, AdamW" for m in methods if PARAMS[m]} | {"mix-moe": "lr 1e-3; reads monolingual text too"},
+        "method_notes": {m: "lr 1e-3, AdamW" for m in methods if PARAMS[m]}
+        | {"mix-moe": "lr 1e-3; reads monolingual text too"},
         "transfer": {"methods": ["full", "landermt"], "base": "zero-shot", "directions": DIRECTIONS},
         "fairness": {
             "consistent": fair,
@@ -200,7 +203,7 @@ def large(folder: Path, seeds: int = 3, fair: bool = True, failure: bool = True)
             for i, m in enumerate(m for m in methods if PARAMS[m])
         },
         "significance_alpha": 0.05,
-        "metric_notes": {"COMET": "COMET: embedded checkpoint (tiny), unbabel-comet 2.2.7; Kendall τ 0.41 on held-out pairs."},
+        "metric_notes": {"COMET": "Embedded checkpoint (tiny), unbabel-comet 2.2.7; Kendall τ 0.41 on held-out pairs."},
     }  # fmt: skip
     write_folder(folder, scores, info, costs, tests)
     (folder / "recipe.yaml").write_text("name: microworld\nseeds: [1, 2, 3]\n", encoding="utf-8")

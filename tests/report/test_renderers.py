@@ -20,7 +20,7 @@ from mtsuite.report.latex import escape as latex_escape
 from mtsuite.report.latex import render_latex
 from mtsuite.report.markdown import escape as markdown_escape
 from mtsuite.report.markdown import render_markdown
-from mtsuite.report.table import Cell, Column, Mark, Note, Row, Table
+from mtsuite.report.table import Better, Cell, Column, Mark, Note, Row, Table
 from mtsuite.report.terminal import render_terminal
 
 SMALL = Table(
@@ -30,7 +30,9 @@ SMALL = Table(
     (
         Row("full", "Full_ft", (Cell("1.2 M", 1.2e6), Cell.of([20.0, 22.0], symbol="†"), Cell.hole())),
         Row("lora", "LoRA & co", (Cell("24 K", 24e3), Cell.of([19.5]), Cell.of([10.0]))),
-        Row("source-copy", "source-copy", (Cell.empty(), Cell.of([3.0]), Cell.of([-4.0])), ranked=False, rule_above=True),
+        Row(
+            "source-copy", "source-copy", (Cell.empty(), Cell.of([3.0]), Cell.of([-4.0])), ranked=False, rule_above=True
+        ),
     ),
     (Note("n = 100; tok:13a|smooth:exp"), Note("Streams differ.", alarm=True)),
 )
@@ -178,7 +180,12 @@ def from_latex(table: Table) -> list[list[Shown]]:
     for row in rows:
         cells = []
         for cell in re.split(r"(?<!\\)&", row)[1:]:
-            text = cell.replace(r"$^{\dagger}$", "†").replace(r"$^{\ddagger}$", "‡").replace("---", "—").replace("$-$", "-")
+            text = (
+                cell.replace(r"$^{\dagger}$", "†")
+                .replace(r"$^{\ddagger}$", "‡")
+                .replace("---", "—")
+                .replace("$-$", "-")
+            )
             text = re.sub(r"\{\\scriptsize\$\\pm\$([^}]*)\}", r"±\1", text)
             cells.append(split(text.strip(), (r"\textbf{", "}"), (r"\underline{", "}")))
         found.append(cells)
@@ -222,7 +229,8 @@ def from_html(table: Table) -> list[list[Shown]]:
     parser = Cells()
     parser.feed(render_html(table))
     return [
-        [split(cell.replace("−", "-"), ("<strong>", "</strong>"), ("<u>", "</u>")) for cell in row] for row in parser.rows
+        [split(cell.replace("−", "-"), ("<strong>", "</strong>"), ("<u>", "</u>")) for cell in row]
+        for row in parser.rows
     ]
 
 
@@ -252,7 +260,7 @@ def from_csv(table: Table) -> list[list[Shown]]:
             cells.append(
                 Shown(
                     f"{float(value):.2f}" if value else "—",
-                    next((w for w in words if w in ("best", "second")), ""),  # type: ignore[arg-type]
+                    "best" if "best" in words else "second" if "second" in words else "",
                     next((w for w in words if w in "†‡"), ""),
                     f"{float(sd):.2f}" if sd else "",
                 )
@@ -264,16 +272,24 @@ def from_csv(table: Table) -> list[list[Shown]]:
 
 numbers = st.integers(-2000, 10000).map(lambda i: i / 100) | st.floats(0.5, 100).map(lambda x: round(x, 4))
 cells = st.one_of(
-    st.builds(lambda values, symbol: Cell.of(values, symbol=symbol), st.lists(numbers, max_size=3), st.sampled_from(["", "†", "‡"])),
+    st.builds(
+        lambda values, symbol: Cell.of(values, symbol=symbol),
+        st.lists(numbers, max_size=3),
+        st.sampled_from(["", "†", "‡"]),
+    ),
     st.builds(lambda value: Cell.of([value]), st.sampled_from([20.0, 20.001, 21.0])),
 )
 LABELS = st.text(alphabet="abcXYZ_&%$#{}|*<>~^\\'\"é字[]", min_size=1, max_size=8).map(lambda s: f"m{s}")
 
 
+def orders() -> st.SearchStrategy[Better | None]:
+    return st.sampled_from(["higher", "lower", None])
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> Table:
     width = draw(st.integers(1, 4))
-    better = st.sampled_from(["higher", "lower", None])
+    better = orders()
     groups = st.sampled_from(["", "wmt14", "wmt16 & more"])
     columns = tuple(Column(f"c{i}", f"c{i}", draw(groups), draw(better)) for i in range(width))
     rows = tuple(

@@ -63,15 +63,18 @@ def _imperfect(words: tuple[str, ...], code: str, mood: str) -> str:
 _AUXILIARIES = {"be": ("كان", "يكون", "c=كن", "j=يكن"), "can": ("", "يستطيع"), "want": ("", "يريد")}
 CONJUGATION: dict[tuple[str, str, str], str] = {}
 for _concept, _words in [*_AUXILIARIES.items(), *((c, e.words["ar"]) for c, e in VERBS.items())]:
-    for _code in _PREFIX:
+    for _each in _PREFIX:
         if _words[0]:
-            CONJUGATION[_concept, "p", _code] = _perfect(_words, _code)
+            CONJUGATION[_concept, "p", _each] = _perfect(_words, _each)
         for _mood in "isj":
-            CONJUGATION[_concept, _mood, _code] = _imperfect(_words, _code, _mood)
+            CONJUGATION[_concept, _mood, _each] = _imperfect(_words, _each, _mood)
 
+_GRAMMAR = (
+    "هذا هذه هؤلاء الذي التي الذين اللاتي لا لم هل من ماذا أين عندما لأن أن إن بعندما لكن و على في تحت قرب خلف "
+    "أمام مع أجل عن إلى يجب وعندما "
+)
 FUNCTION_WORDS = frozenset(
-    "هذا هذه هؤلاء الذي التي الذين اللاتي لا لم هل من ماذا أين عندما لأن أن إن بعندما لكن و على في تحت قرب خلف أمام "
-    "مع أجل عن إلى يجب وعندما".split()
+    _GRAMMAR.split()
 ).union(
     WITH_TA, WITHOUT_TA, PRONOUNS.values(), NOT_BE.values(),
     (head + tail for head in ("أن", "إن", "لأن") for tail in SUFFIXES.values()),
@@ -323,10 +326,9 @@ def _after_that(word: str, node: Clause) -> str:
     subject = node.subject
     pronoun = isinstance(subject, NP) and subject.pronoun
     if isinstance(subject, NP) and pronoun:
-        head, silent = word + SUFFIXES[subject.head], subject
+        head = word + SUFFIXES[subject.head]
     else:
-        head, silent = f"{word} {noun_phrase(subject, 'A') if subject is not None else ''}", None
-    del silent
+        head = f"{word} {noun_phrase(subject, 'A') if subject is not None else ''}"
     if node.verb == "be":
         bare = node._replace(subject=NP("he", "pronoun"))
         code = _code(subject, True)

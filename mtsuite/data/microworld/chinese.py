@@ -15,7 +15,8 @@ PRONOUNS = {"I": "我", "you": "你", "he": "他", "she": "她", "we": "我们",
 POSSESSIVES = {"my": "我的", "his": "他的", "her": "她的", "our": "我们的"}
 MODALS = {"can": "能", "must": "必须", "want": "想"}
 LINKS = {"because": "因为", "and": "而且", "but": "但是"}
-FUNCTION_WORDS = frozenset("的 了 不 没 没有 吗 谁 什么 哪里 很 是 在 里 上 下面 附近 后面 前面 跟 一起 为 从 们 些 这 那 和 时候".split()).union(
+_GRAMMAR = "的 了 不 没 没有 吗 谁 什么 哪里 很 是 在 里 上 下面 附近 后面 前面 跟 一起 为 从 们 些 这 那 和 时候 "
+FUNCTION_WORDS = frozenset(_GRAMMAR.split()).union(
     NUMERALS, PRONOUNS.values(), MODALS.values(), LINKS.values(), (e.words["zh"][1] for e in NOUNS.values())
 )
 
@@ -26,8 +27,8 @@ def forms(entry: Entry) -> list[tuple[str, str]]:
 
 
 @lru_cache(maxsize=1 << 16)
-def noun_phrase(noun: NP | Both) -> str:
-    """Relative clause, possessor, determiner, classifier, adjective, noun."""
+def noun_phrase(noun: NP | Both, bare: bool = False) -> str:
+    """Relative clause, possessor, determiner, classifier, adjective, noun; a ``bare`` indefinite has no 一些."""
     if isinstance(noun, Both):
         return f"{noun_phrase(noun.first)}和{noun_phrase(noun.second)}"
     if noun.det == "pronoun":
@@ -41,7 +42,8 @@ def noun_phrase(noun: NP | Both) -> str:
     if noun.count > 1:
         text = f"{NUMERALS[noun.count]}{classifier}{text}"
     elif noun.det == "a":
-        text = f"一些{text}" if noun.plural else text if noun.head in MASS else f"一{classifier}{text}"
+        if not (bare or noun.head in MASS):
+            text = f"一些{text}" if noun.plural else f"一{classifier}{text}"
     elif noun.det == "this":
         text = f"这些{text}" if noun.plural else f"这{classifier if noun.head not in MASS else '些'}{text}"
     else:
@@ -96,7 +98,7 @@ def clause(node: Clause, relative: bool = False, skip_time: bool = False, kind: 
         parts.append(place(node.place))
     if node.manner:
         parts.append(ADVERBS[node.manner].words["zh"][0])
-    noun = "什么" if kind == "what" else noun_phrase(node.object) if node.object is not None else ""
+    noun = "什么" if kind == "what" else noun_phrase(node.object, node.negated) if node.object else ""
     preposition = next((word[1:] for word in words if word.startswith("+")), "")
     if preposition:
         parts.append(preposition + noun)

@@ -13,11 +13,13 @@ from mtsuite.data.microworld.verbs import VERBS
 NUMERALS = ("", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 OBJECTS = {"I": "me", "you": "you", "he": "him", "she": "her", "we": "us", "they": "them"}
 MODALS = {"can": "can", "must": "must", "want": "want to"}
+BE = ("am", "are", "is", "are", "are"), ("was", "were", "was", "were", "were")
 LINKS = {"because": "because", "when": "when", "and": "and", "but": "but"}
-FUNCTION_WORDS = frozenset(
-    "the a an this these my his her our not do does did can cannot must want wants to be am is are was were who whom "
-    "that what where because when and but of in on under near behind front with for at about from by".split()
-) | frozenset(NUMERALS) | frozenset(OBJECTS) | frozenset(OBJECTS.values())
+_GRAMMAR = (
+    "the a an this these my his her our not do does did can cannot must want wants to be am is are was were "
+    "who whom that what where because when and but of in on under near behind front with for at about from by "
+)
+FUNCTION_WORDS = frozenset(_GRAMMAR.split()) | frozenset(NUMERALS) | frozenset(OBJECTS) | frozenset(OBJECTS.values())
 
 
 def _ending(word: str) -> str:
@@ -94,10 +96,7 @@ def place(phrase: PP) -> str:
 def _verb(node: Clause, person: int) -> tuple[str, str]:
     """The finite (auxiliary) verb, which a question moves, and the rest; one of them may be empty."""
     if node.verb == "be":
-        if node.past:
-            finite = "were" if person in (1, 3, 4) else "was"
-        else:
-            finite = ("am", "are", "is", "are", "are")[person]
+        finite = BE[node.past][person]
         return finite, "not" if node.negated else ""
     words = VERBS[node.verb].words["en"]
     if node.modal in ("can", "must"):
@@ -136,9 +135,7 @@ def _tail(node: Clause, skip_time: bool) -> list[str]:
 
 def clause(node: Clause, person: int | None = None, skip_time: bool = False) -> str:
     """A statement; ``person`` that of a missing subject."""
-    if node.subject is None or person is None:
-        person = _person(node.subject) if person is None else person
-    else:
+    if node.subject is not None or person is None:
         person = _person(node.subject)
     finite, rest = _verb(node, person)
     parts = [noun_phrase(node.subject, True)] if node.subject is not None else []

@@ -29,10 +29,11 @@ MODALS = {
 HAVE = ("ai", "as", "a", "avons", "ont")
 BE = ("suis", "es", "est", "sommes", "sont"), ("étais", "étais", "était", "étions", "étaient")
 LINKS = {"because": "parce que", "when": "quand", "and": "et", "but": "mais"}
-FUNCTION_WORDS = frozenset(
-    "le la l' les un une des du de d' au aux à ce cet cette ces ne n' pas que qu' qui est-ce où parce quand et mais j' "
-    "dans sur sous près derrière devant avec pour comme".split()
-).union(
+_GRAMMAR = (
+    "le la l' les un une des du de d' au aux à ce cet cette ces ne n' pas que qu' qui est-ce où parce quand et "
+    "mais j' dans sur sous près derrière devant avec pour "
+)
+FUNCTION_WORDS = frozenset(_GRAMMAR.split()).union(
     NUMERALS,
     SUBJECTS.values(),
     STRESSED.values(),
@@ -119,7 +120,7 @@ def forms(entry: Entry) -> list[tuple[str, str]]:
         pair = list(zip(("sg", "pl"), NOUN_FORMS[entry.concept], strict=True))
         return pair[:1] if entry.concept in MASS else pair
     if entry.concept in VERBS:
-        found = [("inf", words[0])] + list(zip(("1s", "2s", "3s", "1p", "3p"), PRESENT[entry.concept], strict=True))
+        found = [("inf", words[0]), *zip(("1s", "2s", "3s", "1p", "3p"), PRESENT[entry.concept], strict=True)]
         return found + [("p" + g + n, _participle(words[1], g, n == "p")) for g in "mf" for n in "sp"]
     if entry.concept in ADJECTIVES:
         found = list(zip(("ms", "fs", "mp", "fp"), ADJECTIVE_FORMS[entry.concept], strict=True))
@@ -148,7 +149,7 @@ def definite(text: str, gender: str, plural: bool, preposition: str = "") -> str
 def _after(preposition: str, text: str) -> str:
     if not preposition:
         return text
-    return preposition[:-1] + "'" + text if preposition.endswith("de") and text[0] in VOWELS else f"{preposition} {text}"
+    return elide(preposition, text) if preposition.endswith("de") else f"{preposition} {text}"
 
 
 def gender_of(noun: NP | Both | None) -> tuple[str, bool]:
@@ -205,8 +206,10 @@ def noun_phrase(noun: NP | Both, preposition: str = "", negated: bool = False) -
     elif negated:
         text = elide("de", text)
     elif noun.head in MASS:
-        text = _after("de", text) if preposition.endswith("de") else _after(
-            preposition, definite(text, gender, False, "de")
+        text = (
+            _after("de", text)
+            if preposition.endswith("de")
+            else _after(preposition, definite(text, gender, False, "de"))
         )
     elif plural:
         if preposition.endswith("de"):
@@ -316,10 +319,8 @@ def clause(node: Clause, antecedent: NP | None = None, skip_time: bool = False) 
     return " ".join([verb, *rest])
 
 
-def _link(link: str, text: str, front: bool) -> str:
-    if link == "because":
-        return f"comme {text}" if front else "parce " + _que(text)
-    return f"{LINKS[link]} {text}"
+def _link(link: str, text: str) -> str:
+    return "parce " + _que(text) if link == "because" else f"{LINKS[link]} {text}"
 
 
 def sentence(meaning: Sentence) -> str:
@@ -338,7 +339,7 @@ def sentence(meaning: Sentence) -> str:
         text = start + _que(text)
     if other is not None:
         if meaning.front == "second":
-            text = f"{_link(meaning.link, clause(other), True)}, {text}"
+            text = f"{_link(meaning.link, clause(other))}, {text}"
         else:
-            text += ("," if meaning.link == "but" else "") + " " + _link(meaning.link, clause(other), False)
+            text += ("," if meaning.link == "but" else "") + " " + _link(meaning.link, clause(other))
     return text[0].upper() + text[1:] + mark

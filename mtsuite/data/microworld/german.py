@@ -13,36 +13,36 @@ from mtsuite.data.microworld.verbs import VERBS
 NUMERALS = ("", "ein", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn")
 # Rows N A D G, columns m f n p.
 DER = {
-    "N": dict(m="der", f="die", n="das", p="die"),
-    "A": dict(m="den", f="die", n="das", p="die"),
-    "D": dict(m="dem", f="der", n="dem", p="den"),
-    "G": dict(m="des", f="der", n="des", p="der"),
+    "N": {"m": "der", "f": "die", "n": "das", "p": "die"},
+    "A": {"m": "den", "f": "die", "n": "das", "p": "die"},
+    "D": {"m": "dem", "f": "der", "n": "dem", "p": "den"},
+    "G": {"m": "des", "f": "der", "n": "des", "p": "der"},
 }
 EIN = {
-    "N": dict(m="", f="e", n="", p="e"),
-    "A": dict(m="en", f="e", n="", p="e"),
-    "D": dict(m="em", f="er", n="em", p="en"),
-    "G": dict(m="es", f="er", n="es", p="er"),
+    "N": {"m": "", "f": "e", "n": "", "p": "e"},
+    "A": {"m": "en", "f": "e", "n": "", "p": "e"},
+    "D": {"m": "em", "f": "er", "n": "em", "p": "en"},
+    "G": {"m": "es", "f": "er", "n": "es", "p": "er"},
 }
 DIESER = {
-    "N": dict(m="er", f="e", n="es", p="e"),
-    "A": dict(m="en", f="e", n="es", p="e"),
-    "D": dict(m="em", f="er", n="em", p="en"),
-    "G": dict(m="es", f="er", n="es", p="er"),
+    "N": {"m": "er", "f": "e", "n": "es", "p": "e"},
+    "A": {"m": "en", "f": "e", "n": "es", "p": "e"},
+    "D": {"m": "em", "f": "er", "n": "em", "p": "en"},
+    "G": {"m": "es", "f": "er", "n": "es", "p": "er"},
 }
-WEAK = {case: dict(m="en", f="en", n="en", p="en") for case in "NADG"}
-WEAK["N"] = dict(m="e", f="e", n="e", p="en")
-WEAK["A"] = dict(m="en", f="e", n="e", p="en")
-MIXED = {**WEAK, "N": dict(m="er", f="e", n="es", p="en"), "A": dict(m="en", f="e", n="es", p="en")}
-STRONG = {**DIESER, "G": dict(m="en", f="er", n="en", p="er")}
+WEAK = {case: {"m": "en", "f": "en", "n": "en", "p": "en"} for case in "NADG"}
+WEAK["N"] = {"m": "e", "f": "e", "n": "e", "p": "en"}
+WEAK["A"] = {"m": "en", "f": "e", "n": "e", "p": "en"}
+MIXED = {**WEAK, "N": {"m": "er", "f": "e", "n": "es", "p": "en"}, "A": {"m": "en", "f": "e", "n": "es", "p": "en"}}
+STRONG = {**DIESER, "G": {"m": "en", "f": "er", "n": "en", "p": "er"}}
 POSSESSIVES = {"my": "mein", "his": "sein", "her": "ihr", "our": "unser"}
 PRONOUNS = {
-    "I": dict(N="ich", A="mich", D="mir"),
-    "you": dict(N="du", A="dich", D="dir"),
-    "he": dict(N="er", A="ihn", D="ihm"),
-    "she": dict(N="sie", A="sie", D="ihr"),
-    "we": dict(N="wir", A="uns", D="uns"),
-    "they": dict(N="sie", A="sie", D="ihnen"),
+    "I": {"N": "ich", "A": "mich", "D": "mir"},
+    "you": {"N": "du", "A": "dich", "D": "dir"},
+    "he": {"N": "er", "A": "ihn", "D": "ihm"},
+    "she": {"N": "sie", "A": "sie", "D": "ihr"},
+    "we": {"N": "wir", "A": "uns", "D": "uns"},
+    "they": {"N": "sie", "A": "sie", "D": "ihnen"},
 }
 MODALS = {
     "can": ("kann", "kannst", "kann", "können", "können"),
@@ -52,11 +52,12 @@ MODALS = {
 BE = ("bin", "bist", "ist", "sind", "sind"), ("war", "warst", "war", "waren", "waren")
 CONTRACTIONS = {"in dem": "im", "an dem": "am", "von dem": "vom", "zu dem": "zum", "zu der": "zur", "bei dem": "beim"}
 LINKS = {"because": "weil", "when": "wenn", "and": "und", "but": "aber"}
+_GRAMMAR = (
+    "nach und aber weil wenn als dass nicht wer was wo wem denen in auf unter bei hinter vor mit für an aus über zu "
+    "von im am vom zum zur beim "
+)
 FUNCTION_WORDS = (
-    frozenset(
-        "und aber weil wenn als dass nicht wer was wo wem denen in auf unter bei hinter vor mit für an aus über zu von "
-        "im am vom zum zur beim".split()
-    )
+    frozenset(_GRAMMAR.split())
     | frozenset(NUMERALS)
     | frozenset(form for row in DER.values() for form in row.values())
     | frozenset(stem + end for row in EIN.values() for end in row.values() for stem in ("ein", "kein"))
@@ -68,6 +69,8 @@ FUNCTION_WORDS = (
 
 
 def _genitive(word: str) -> str:
+    if word in ("Mann", "Ehemann", "Bus"):
+        return word + ("ses" if word == "Bus" else "es")
     if word.endswith(("s", "ß", "z", "x", "sch", "st")):
         return word + ("ses" if word.endswith("nis") else "es")
     vowels = sum(
@@ -131,7 +134,7 @@ def forms(entry: Entry) -> list[tuple[str, str]]:
         stem = _stem(words)
         if stem.endswith("e"):
             stem = stem[:-1]
-        return [("", words[0])] + [(end, stem + end) for end in ("e", "en", "er", "es", "em")]
+        return [("", words[0]), *((end, stem + end) for end in ("e", "en", "er", "es", "em"))]
     return [("", words[0])]
 
 
@@ -178,8 +181,10 @@ def noun_phrase(noun: NP | Both, case: str, kein: bool = False) -> str:
         return NAMES[noun.head].words["de"][0]
     text = _phrase(noun, case, kein)
     if noun.of is not None:
-        text = f"{text} von {noun_phrase(noun.of, 'D')}" if noun.of.det == "name" else f"{text} " + noun_phrase(
-            noun.of, "G"
+        text = (
+            f"{text} von {noun_phrase(noun.of, 'D')}"
+            if noun.of.det == "name"
+            else f"{text} " + noun_phrase(noun.of, "G")
         )
     node = noun.relative
     if node is not None:
@@ -230,7 +235,9 @@ def _indefinite(noun: NP | Both | None) -> bool:
 
 def _middle(node: Clause, skip_time: bool = False) -> list[str]:
     """Everything between the finite verb and the end: pronouns, time, definite objects, nicht, manner, place …"""
-    early, late, governed = [], [], []
+    early: list[str] = []
+    late: list[str] = []
+    governed: list[str] = []
     kein = False
     noun = node.object
     if node.recipient is not None:
@@ -238,6 +245,8 @@ def _middle(node: Clause, skip_time: bool = False) -> list[str]:
     if noun is not None:
         preposition, case = _government(node.verb)
         if preposition:
+            if preposition == "zu" and isinstance(noun, NP) and noun.det == "city":
+                preposition = "nach"
             governed.append(_prepositional(preposition, case, noun))
         else:
             kein = node.negated and _indefinite(noun) and isinstance(noun, NP) and noun.count < 2

@@ -30,11 +30,12 @@ HAVE = ("ho", "hai", "ha", "abbiamo", "hanno")
 BE = ("sono", "sei", "è", "siamo", "sono"), ("ero", "eri", "era", "eravamo", "erano")
 LINKS = {"because": "perché", "when": "quando", "and": "e", "but": "ma"}
 _ARTICLES = ("il", "lo", "la", "l'", "i", "gli", "le")
-FUNCTION_WORDS = frozenset(
-    "un uno una un' quest' questo questa questi queste non che chi cosa dove dei degli delle a di da in su con per sotto "
-    "vicino dietro davanti siccome al allo alla all' ai agli alle dal dallo dalla dall' dai dagli dalle del dello della dell' "
-    "nel nello nella nell' nei negli nelle sul sullo sulla sull' sui sugli sulle".split()
-).union(
+_GRAMMAR = (
+    "un uno una un' quest' questo questa questi queste non che chi cosa dove dei degli delle a di da in su con "
+    "per sotto vicino dietro davanti al allo alla all' ai agli alle dal dallo dalla dall' dai dagli dalle del "
+    "dello della dell' nel nello nella nell' nei negli nelle sul sullo sulla sull' sui sugli sulle "
+)
+FUNCTION_WORDS = frozenset(_GRAMMAR.split()).union(
     _ARTICLES,
     NUMERALS,
     STRESSED.values(),
@@ -116,7 +117,7 @@ def forms(entry: Entry) -> list[tuple[str, str]]:
         pair = list(zip(("sg", "pl"), NOUN_FORMS[entry.concept], strict=True))
         return pair[:1] if entry.concept in MASS else pair
     if entry.concept in VERBS:
-        found = [("inf", words[0])] + list(zip(("1s", "2s", "3s", "1p", "3p"), PRESENT[entry.concept], strict=True))
+        found = [("inf", words[0]), *zip(("1s", "2s", "3s", "1p", "3p"), PRESENT[entry.concept], strict=True)]
         found += [(f"inf+{clitic}", words[0][:-1] + clitic) for clitic in CLITICS.values()]
         return found + [("p" + g + n, _participle(words[1], g, n == "p")) for g in "mf" for n in "sp"]
     if entry.concept in ADJECTIVES:
@@ -167,8 +168,8 @@ def gender_of(noun: NP | Both | None) -> tuple[str, bool]:
 
 
 @lru_cache(maxsize=1 << 16)
-def noun_phrase(noun: NP | Both, preposition: str = "") -> str:
-    """The phrase after a preposition (or nothing), joined to its article."""
+def noun_phrase(noun: NP | Both, preposition: str = "", bare: bool = False) -> str:
+    """The phrase after a preposition (or nothing), joined to its article; a ``bare`` plural has no partitive."""
     if isinstance(noun, Both):
         return f"{noun_phrase(noun.first, preposition)} e {noun_phrase(noun.second, preposition)}"
     lead = f"{preposition} " if preposition else ""
@@ -196,7 +197,7 @@ def noun_phrase(noun: NP | Both, preposition: str = "") -> str:
     elif noun.count > 1 or noun.head in MASS:
         text = lead + text
     elif plural:
-        text = lead + text if preposition else definite(text, gender, True, "di") + text
+        text = lead + text if preposition or bare else definite(text, gender, True, "di") + text
     else:
         text = lead + _indefinite(text, gender) + text
     if noun.of is not None:
@@ -256,7 +257,7 @@ def _rest(node: Clause, agree: NP | Both | None, skip_time: bool) -> list[str]:
         if preposition == "in" and isinstance(noun, NP) and noun.det == "city":
             preposition = "a"
         if preposition or isinstance(noun, Both) or not noun.pronoun:
-            parts.append(noun_phrase(noun, preposition))
+            parts.append(noun_phrase(noun, preposition, node.negated))
     if node.recipient is not None:
         parts.append(noun_phrase(node.recipient, "a"))
     if node.manner:
@@ -287,7 +288,9 @@ def sentence(meaning: Sentence) -> str:
     mark = "." if meaning.kind == "statement" else "?"
     if meaning.kind in ("what", "where"):
         word = "che cosa" if meaning.kind == "what" else "dove"
-        parts = [word, *_verb(node, node.subject), *_rest(node, node.subject, False), *_subject(node.subject)]
+        verb, rest, subject = _verb(node, node.subject), _rest(node, node.subject, False), _subject(node.subject)
+        early = node.object is None or node.past or len(" ".join(rest).split()) > 3  # a long object stays last
+        parts = [word, *verb, *subject, *rest] if early else [word, *verb, *rest, *subject]
         text = " ".join(parts)
     else:
         text = clause(node, skip_time=meaning.front == "time")
@@ -297,8 +300,7 @@ def sentence(meaning: Sentence) -> str:
             text = f"{ADVERBS[node.time].words['it'][0]} {text}"
     if other is not None:
         if meaning.front == "second":
-            link = "siccome" if meaning.link == "because" else LINKS[meaning.link]
-            text = f"{link} {clause(other)}, {text}"
+            text = f"{LINKS[meaning.link]} {clause(other)}, {text}"
         else:
             text += ("," if meaning.link == "but" else "") + f" {LINKS[meaning.link]} {clause(other)}"
     return text[0].upper() + text[1:] + mark

@@ -21,7 +21,7 @@ class NP(NamedTuple):
 
     head: str
     det: str = "the"
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # hides tuple.count
     adjective: str = ""
     of: NP | None = None
     relative: Clause | None = None

@@ -43,8 +43,8 @@ patient H | patient | geduldig | paziente | patient | صبور - صبورون | 
 honest H | honest | ehrlich | onesto | honnête | صادق - صادقون | 诚实
 brave H A | brave | mutig | coraggioso | courageux | شجاع - شجعان | 勇敢
 dangerous A I | dangerous | gefährlich | pericoloso | dangereux | خطير - خطيرون | 危险
-expensive N E | expensive | teuer teur | caro | cher chère | ثمين - ثمينون | 昂贵
-cheap N E | cheap | billig | economico | économique | رخيص - رخيصون | 便宜
+expensive N E M | expensive | teuer teur | caro | cher chère | ثمين - ثمينون | 昂贵
+cheap N E M | cheap | billig | economico | économique | رخيص - رخيصون | 便宜
 heavy N | heavy | schwer | pesante | lourd | ثقيل - ثقيلون | 重
 light N | light | leicht | leggero | léger légère | خفيف - خفيفون | 轻
 long T | long | lang | lungo | long longue < | طويل - طوال | 长
@@ -55,10 +55,10 @@ empty L B | empty | leer | vuoto | vide | فارغ - فارغون | 空
 dark L | dark | dunkel dunkl | buio | sombre | مظلم - مظلمون | 黑暗
 quiet L | quiet | ruhig | tranquillo | tranquille | هادئ - هادئون | 安静
 modern L V | modern | modern | moderno | moderne | حديث - حديثون | 现代
-fresh E | fresh | frisch | fresco | frais fraîche | طازج - طازجون | 新鲜
+fresh E M | fresh | frisch | fresco | frais fraîche | طازج - طازجون | 新鲜
 hot M | hot | heiß | caldo | chaud | ساخن - ساخنون | 热
 cold M | cold | kalt | freddo | froid | بارد - باردون | 冷
-sweet E | sweet | süß | dolce | sucré | حلو - حلوون | 甜
+sweet E M | sweet | süß | dolce | sucré | حلو - حلوون | 甜
 interesting T I | interesting | interessant | interessante | intéressant | شيق - شيقون | 有趣
 important T I | important | wichtig | importante | important | مهم - مهمون | 重要
 difficult T I | difficult | schwierig | difficile | difficile | صعب - صعبون | 困难
@@ -80,7 +80,7 @@ at_night time | at_night | in_der_Nacht | di_notte | la_nuit | ليلا | 夜里
 in_summer time | in_summer | im_Sommer | in_estate | en_été | في_الصيف | 夏天
 often habit | often | oft | spesso | souvent | غالبا | 经常
 always habit | always | immer | sempre | toujours | دائما | 总是
-sometimes habit | sometimes | manchmal | a_volte | parfois | أحيانا | 有时候
+sometimes habit | sometimes | manchmal | a_volte | parfois | أحيانا | 有时
 rarely habit | rarely | selten | raramente | rarement | نادرا | 很少
 quickly manner | quickly | schnell | rapidamente | rapidement | بسرعة | 很快地
 slowly manner | slowly | langsam | lentamente | lentement | ببطء | 慢慢地
@@ -92,7 +92,7 @@ loudly manner | loudly | laut | rumorosamente | bruyamment | بصخب | 大声�
 
 # de: preposition, case; it: preposition (joined to the article); ar: preposition; zh: before, after the noun.
 PREPOSITIONS = read_table("""
-in place place+city | in | in D | in | dans | في | 在 里
+in place place+town | in | in D | in | dans | في | 在 里
 on place surface | on | auf D | su | sur | على | 在 上
 under place surface+tree | under | unter D | sotto | sous | تحت | 在 下面
 near place place+site | near | bei D | vicino_a | près_de | قرب | 在 附近

@@ -49,7 +49,7 @@ tourist person | tourist | Tourist m Touristen w | turista m | touriste m | سا
 fisherman person | fisherman fishermen | Fischer m Fischer | pescatore m | pêcheur m | صياد m صيادون | 渔夫 个
 gardener person | gardener | Gärtner m Gärtner | giardiniere m | jardinier m | بستاني m بستانيون | 园丁 个
 waiter person | waiter | Kellner m Kellner | cameriere m | serveur m | نادل m نوادل! | 服务员 个
-captain person | captain | Kapitän m Kapitäne | capitano m | capitaine m | قبطان m قباطنة | 船长 位
+captain person | captain | Kapitän m Kapitäne | capitano m | capitaine m | قبطان m قباطنة | 队长 位
 secretary person | secretary | Sekretärin f Sekretärinnen | segretaria f | secrétaire f | سكرتيرة f سكرتيرات | 秘书 位
 mother family | mother | Mutter f Mütter | madre f | mère f | والدة f والدات | 母亲 位
 father family | father | Vater m Väter | padre m | père m | والد m آباء | 父亲 位
@@ -110,7 +110,7 @@ newspaper text | newspaper | Zeitung f Zeitungen | giornale m | journal m | صح
 article text | article | Artikel m Artikel | articolo m | article m | مقال m مقالات | 文章 篇
 poem text | poem | Gedicht n Gedichte | poesia f | poème m | قصيدة f قصائد! | 诗歌 首
 report text | report | Bericht m Berichte | rapporto m | rapport m | تقرير m تقارير! | 报告 份
-novel text | novel | Roman m Romane | romanzo m | roman m | رواية f روايات | 小说 本
+magazine text | magazine | Zeitschrift f Zeitschriften | rivista f | magazine m | مجلة f مجلات | 杂志 本
 dictionary text | dictionary | Wörterbuch n Wörterbücher | dizionario m | dictionnaire m | قاموس m قواميس! | 词典 本
 key thing | key | Schlüssel m Schlüssel | chiave f | clé f | مفتاح m مفاتيح! | 钥匙 把
 picture thing | picture | Bild n Bilder | quadro m | tableau m | لوحة f لوحات | 画 幅
@@ -127,12 +127,12 @@ gift thing | gift | Geschenk n Geschenke | regalo m | cadeau m | هدية f هد
 pen thing | pen | Stift m Stifte | penna f | stylo m | قلم m أقلام | 笔 支
 computer thing | computer | Computer m Computer | computer m computer | ordinateur m | حاسوب m حواسيب! | 电脑 台
 umbrella thing | umbrella | Regenschirm m Regenschirme | ombrello m | parapluie m | مظلة f مظلات | 雨伞 把
-mirror thing | mirror | Spiegel m Spiegel | specchio m | miroir m | مرآة f مرايا! | 镜子 面
+mirror thing | mirror | Spiegel m Spiegel | specchio m | miroir m | مرآة f مرايا! | 镜子 个
 ring thing | ring | Ring m Ringe | anello m | anneau m | خاتم m خواتم! | 戒指 枚
 basket thing | basket | Korb m Körbe | cesto m | panier m | سلة f سلال | 篮子 个
 candle thing | candle | Kerze f Kerzen | candela f | bougie f | شمعة f شموع | 蜡烛 根
 guitar thing | guitar | Gitarre f Gitarren | chitarra f | guitare f | قيثارة f قيثارات | 吉他 把
-camera thing | camera | Kamera f Kameras | macchina_fotografica f macchine_fotografiche | appareil_photo m appareils_photo | كاميرا f كاميرات | 照相机 台
+camera thing | camera | Kamera f Kameras | fotocamera f | appareil m | كاميرا f كاميرات | 照相机 台
 shirt clothes | shirt | Hemd n Hemden | camicia f camicie | chemise f | قميص m قمصان | 衬衫 件
 coat clothes | coat | Mantel m Mäntel | cappotto m | manteau m | معطف m معاطف! | 大衣 件
 dress clothes | dress | Kleid n Kleider | vestito m | robe f | فستان m فساتين! | 裙子 条

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect
-from functools import lru_cache
+from functools import cache
 from itertools import accumulate
 
 from mtsuite.data.microworld.meaning import NP, PP, Both, Clause, Sentence
@@ -25,7 +25,7 @@ GROUPS = {
 }
 LETTERS = {
     "person": "H", "family": "H", "animal": "A", "thing": "N", "clothes": "N", "surface": "N", "vehicle": "NV",
-    "opening": "N", "place": "L", "site": "L", "food": "E", "dish": "EM", "meal": "E", "drink": "M", "text": "NT",
+    "opening": "N", "place": "L", "site": "L", "food": "E", "dish": "M", "meal": "M", "drink": "M", "text": "T",
     "idea": "I",
 }  # fmt: skip
 DIRECT = frozenset(
@@ -37,6 +37,8 @@ DIRECT = frozenset(
 """Verbs whose object is direct in all six languages, so it can be a pronoun, a relative or *what*."""
 STATES = frozenset(concept for concept, entry in VERBS.items() if "s" in entry.words["zh"])
 FOR_SOMEONE = frozenset({"make", "cook_v", "buy", "draw", "write", "sing", "choose"})
+UNWILLED = frozenset({"see", "find", "hear", "forget", "lose", "fall"})
+"""Verbs that go with no manner: nobody sees carefully."""
 POSSESSORS = ("my", "his", "her", "our")
 
 
@@ -57,22 +59,22 @@ def _interleave(columns: list[list[str]]) -> list[str]:
     return [concept for _, _, concept in ranked]
 
 
-@lru_cache(maxsize=None)
+@cache
 def nouns_of(kinds: str) -> Pool:
-    """Nouns of the kinds in ``A+N+box``: a group letter, a kind, or a concept."""
+    """Nouns of the kinds in ``A+N+box``: a group letter, a kind, a concept, or ``town`` for names of cities."""
     columns = []
     for kind in kinds.split("+"):
-        if kind in NOUNS:
-            columns.append([kind])
-        elif kind == "city":
+        if kind == "town":
             columns.append([concept for concept, entry in NAMES.items() if entry.kinds[0] == "city"])
+        elif kind in NOUNS:
+            columns.append([kind])
         else:
             for part in GROUPS.get(kind, (kind,)):
                 columns.append([concept for concept, entry in NOUNS.items() if part in entry.kinds])
     return Pool(_interleave(columns))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _accepted(kinds: str) -> frozenset[str]:
     return frozenset(nouns_of(kinds).concepts)
 
@@ -121,6 +123,8 @@ class Sampler:
         draw = chance()
         if kind == "family":
             det = self.rng.choice(POSSESSORS) if draw < 0.8 else "the"
+            if det == "our" and head in ("husband", "wife"):
+                det = "my"
         elif kind in ("place", "site"):
             det = "the" if draw < 0.8 or not indefinite else "a"
         elif draw < 0.55:
@@ -193,7 +197,8 @@ class Sampler:
     def place(self) -> PP:
         """Somewhere."""
         preposition = _PLACES.draw(self.rng)
-        return PP(preposition, self.noun(PREPOSITIONS[preposition].kinds[1], rich=self.chance() < 0.3, indefinite=False))
+        kinds = PREPOSITIONS[preposition].kinds[1]
+        return PP(preposition, self.noun(kinds, rich=self.chance() < 0.3, indefinite=False))
 
     def being(self, past: bool, negated: bool, simple: bool) -> Clause:
         """Somebody or something is so, or is somewhere."""
@@ -243,7 +248,7 @@ class Sampler:
                 place = PP("with", self.person(False))
             elif draw < 0.5 and verb in FOR_SOMEONE:
                 place = PP("for", self.person(False))
-            elif draw < 0.62 and not negated:
+            elif draw < 0.62 and not negated and verb not in UNWILLED:
                 manner = _MANNERS.draw(rng)
         if not (past or negated or modal) and chance() < 0.22:
             habit = _HABITS.draw(rng)

@@ -32,11 +32,6 @@ _ARABIC_PREFIXES = ("", "و", "ال", "وال", "ل", "ول", "لل", "ولل")
 _ARABIC_SUFFIXES = ("", "ي", "ه", "ها", "نا", "هم", "هن")
 
 
-def content(entry: Entry) -> bool:
-    """Whether an entry is written in every language whenever it is meant; prepositions are not counted."""
-    return any(entry.concept in table for table in CATEGORIES.values())
-
-
 def tokens(language: str, sentence: str) -> list[str]:
     """The written words of a sentence in lower case (in Chinese, the whole sentence)."""
     text = sentence.lower()
@@ -77,8 +72,16 @@ def function_words(language: str) -> frozenset[str]:
     for word in REALISERS[language].FUNCTION_WORDS:
         words.update(tokens(language, word))
         if language == "ar":
-            words.add("و" + word)
+            words.update(("و" + word, "ل" + word, "ول" + word))
     return frozenset(words)
+
+
+def _hidden(language: str, form: str, concept: str, grammar: frozenset[str]) -> bool:
+    """Whether every word of a form can look like a function word."""
+    words = tokens(language, form)
+    if language == "ar":
+        return all(any(word in grammar for word in arabic_words(token, concept)) for token in words)
+    return set(words) <= grammar
 
 
 @lru_cache(maxsize=1)
@@ -103,7 +106,7 @@ def classes() -> dict[str, str]:
                         continue
                     first, second = root(owner.setdefault(token, concept)), root(concept)
                     parent[max(first, second)] = min(first, second)
-                if any(set(tokens(language, form)) <= grammar for _, form in realiser.forms(entry)):
+                if any(_hidden(language, form, concept, grammar) for _, form in realiser.forms(entry)):
                     silent.add(concept)
     hidden = {root(concept) for concept in silent}
     return {concept: root(concept) for concept in parent if root(concept) not in hidden}

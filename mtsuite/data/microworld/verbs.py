@@ -29,7 +29,7 @@ help t H H+A | help helped | helfen hilft half +D | aiutare aiutato | aider aid�
 hear t H+A H+A+song+story | hear heard | hören hört hörte | sentire sentito | entendre entendu | سمع يسمع | 听见
 know t H H | know knew | kennen kennt kannte | conoscere conosciuto | connaître connu =connais,connais,connaît,connaissons,connaissent | عرف يعرف | 认识 s
 wait_for t H H+vehicle | wait waited +for | warten wartet wartete +auf.A | aspettare aspettato | attendre attendu | انتظر ينتظر | 等待
-visit t H H+place+city | visit visited | besuchen besucht besuchte | visitare visitato | visiter visité | زار يزور c=زر j=يزر | 参观
+visit t H place+town | visit visited | besuchen besucht besuchte | visitare visitato | visiter visité | زار يزور c=زر j=يزر | 参观
 forget t H H+text+idea+thing | forget forgot | vergessen vergisst vergaß | dimenticare dimenticato | oublier oublié | نسي ينسى | 忘记
 open t H opening+box+bag+text | open opened | öffnen öffnet öffnete | aprire aperto | ouvrir ouvert =ouvre,ouvres,ouvre,ouvrons,ouvrent | فتح يفتح | 打开
 sell t H E+N+drink | sell sold | verkaufen verkauft verkaufte | vendere venduto | vendre vendu | باع يبيع c=بع j=يبع | 卖
@@ -67,8 +67,8 @@ cry i H - | cry cried | weinen weint weinte | piangere pianto | pleurer pleuré 
 smile i H - | smile smiled | lächeln lächelt lächelte | sorridere sorriso | sourire souri =souris,souris,sourit,sourions,sourient | ابتسم يبتسم | 微笑
 fall i H+A - | fall fell | stürzen stürzt stürzte | cadere caduto e | tomber tombé e | سقط يسقط | 摔倒
 travel i H - | travel travelled | reisen reist reiste | viaggiare viaggiato | voyager voyagé | سافر يسافر | 旅行
-go m H+A place+city | go went +to | gehen geht ging +zu.D | andare andato e +a =vado,vai,va,andiamo,vanno | aller allé e +à =vais,vas,va,allons,vont | ذهب يذهب +إلى | 去
-come_from m H+A place+city | come came +from | kommen kommt kam +aus.D | venire venuto e +da =vengo,vieni,viene,veniamo,vengono | venir venu e +de =viens,viens,vient,venons,viennent | جاء يجيء +من c=جئ j=يجئ | 来 +从
+go m H+A place+town | go went +to | gehen geht ging +zu.D | andare andato e +a =vado,vai,va,andiamo,vanno | aller allé e +à =vais,vas,va,allons,vont | ذهب يذهب +إلى | 去
+come_from m H+A place+town | come came +from | kommen kommt kam +aus.D | venire venuto e +da =vengo,vieni,viene,veniamo,vengono | venir venu e +de =viens,viens,vient,venons,viennent | جاء يجيء +من c=جئ j=يجئ | 来 +从
 enter m H+A place | enter entered | betreten betritt betrat | entrare entrato e +in | entrer entré e +dans | دخل يدخل | 走进
 give d H N+E | give gave | geben gibt gab | dare dato =do,dai,dà,diamo,danno | donner donné | أعطى يعطي | 送给
 show d H N | show showed | zeigen zeigt zeigte | mostrare mostrato | montrer montré | قدم يقدم +ل | 展示给

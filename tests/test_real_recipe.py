@@ -1,0 +1,96 @@
+"""The real-text recipe in miniature: on real files where they are at hand, else on files of the same layout made here."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtsuite.data.microworld import generate
+
+ROOT = Path(__file__).parent.parent
+RECIPE = ROOT / "recipes" / "real" / "tatoeba.yaml"
+PAIRS = {"tatoeba": ("en-de", "en-fr", "en-ar", "en-zh"), "tatoeba_nc": ("en-it",)}
+SMALL = (
+    "data.text.train=[$MTSUITE_DATA/tatoeba/{pair}/train.{lang}, $MTSUITE_DATA/tatoeba_nc/{pair}/train.{lang},"
+    " $MTSUITE_DATA/software/train.{lang}]",
+    "data.text.max_train_sentences=200",
+    "data.text.max_test_sentences=4",
+    "data.text.valid_sentences=10",
+    "model.pretrain.hidden_size=32",
+    "model.pretrain.layers=2",
+    "model.pretrain.vocabulary=600",
+    "model.pretrain.steps=6",
+    "model.pretrain.rows_per_batch=4",
+    "train.max_steps=4",
+    "train.tokens_per_batch=1024",
+    "translate.max_new_tokens=6",
+    "metrics.names=[BLEU, chrF]",
+    "methods.landermt.config.k=1",
+)
+
+
+def real_data() -> Path | None:
+    named = os.environ.get("MTSUITE_DATA")
+    for folder in ([Path(named) / "mini", Path(named)] if named else []) + [ROOT.parent / "shared" / "data" / "mini"]:
+        if (folder / "tatoeba" / "en-de" / "train.en").is_file():
+            return folder
+    return None
+
+
+def made_data(folder: Path) -> Path:
+    """Microworld sentences in the layout of the real sets."""
+    splits = {"train": generate("train", 120), "valid": generate("valid", 10), "test": generate("test", 8)}
+    for split, rows in splits.items():
+        for name, pairs in PAIRS.items():
+            for pair in pairs:
+                for code in pair.split("-"):
+                    write(folder / name / pair / f"{split}.{code}", [row[code] for row in rows])
+        for code in ("en", "de", "fr", "it", "ar", "zh"):
+            write(folder / "software" / f"{split}.{code}", [row[code] for row in rows])
+    return folder
+
+
+def write(path: Path, lines: list[str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+
+@pytest.mark.parametrize("origin", ["made", "real"])
+def test_the_real_recipe_in_miniature(tmp_path: Path, origin: str) -> None:
+    data = made_data(tmp_path / "data") if origin == "made" else real_data()
+    if data is None:
+        pytest.skip("the real text is not on this machine; set MTSUITE_DATA to its folder")
+    command = [sys.executable, "-m", "mtsuite.cli", "run", str(RECIPE), "-o", str(tmp_path / "results" / "real"), "-j", "1"]
+    if origin == "real":  # one run of all rows is enough; here it is the data that counts
+        command += ["--only", "zero-shot,landermt"]
+    for override in SMALL:
+        command += ["--set", override]
+    environment = {**os.environ, "MTSUITE_DATA": str(data), "MTSUITE_HOME": str(tmp_path / "store")}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with (tmp_path / "results" / "real" / "scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    directions = {row["direction"] for row in rows}
+    assert len(directions) == 10
+    assert {row["n"] for row in rows} == {"4"}
+    expected = {"source-copy", "zero-shot", "landermt"} if origin == "real" else {
+        "source-copy", "full", "zero-shot", "in-context", "adapter", "lora", "landermt", "mix-moe"
+    }  # fmt: skip
+    assert {row["method"] for row in rows} == expected
+    # Nothing of the corpus may travel with the results but the models' own outputs.
+    published = (tmp_path / "results" / "real" / "environment.json").read_text(encoding="utf-8")
+    assert "examples" not in published
+
+
+def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "MTSUITE_DATA"}
+    command = [sys.executable, "-m", "mtsuite.cli", "validate", str(RECIPE)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode in (1, 2)
+    assert "MTSUITE_DATA" in done.stderr
+    assert "export" in done.stderr or "--set" in done.stderr
