@@ -38,13 +38,13 @@ format: env-dev  ## ruff: repair what can be repaired
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 types: env-dev  ## mypy over mtsuite and methods
-	@$(BIN)/mypy mtsuite methods
+	@$(BIN)/python -m mypy mtsuite methods
 
 docs: env  ## write docs/recipe.md from the schema
 	@$(BIN)/python -m mtsuite.recipe.reference --write docs/recipe.md
 
 wheel: env  ## build a wheel into dist/
-	@$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build; $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 env: $(VENV)/bin/python  ## the environment of `make table1`
 	@$(call install_lock,requirements.lock)
@@ -63,7 +63,7 @@ install_lock = if ! cmp -s $(1) $(VENV)/$(1); then \
 	fi
 
 $(VENV)/bin/python:
-	@$(call need_python); $(PYTHON) -m venv $(VENV)
+	@$(call need_python); rm -f $(VENV)/*.lock $(VENV)/.editable $(VENV)/constraints.txt; $(PYTHON) -m venv $(VENV)
 
 need_python = if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUITED)' 2>/dev/null; then \
 	    echo "mtsuite needs Python 3.11 or 3.12 with venv; found: $$( ($(or $(PYTHON),python3) --version) 2>&1 | tail -n 1)." >&2; \
@@ -79,11 +79,11 @@ test-transformers5:  ## the tests of methods, models, training and decoding on t
 
 .PHONY: t5-env
 t5-env: $(VENV)/bin/python
-	@cat requirements-transformers5.lock requirements.lock requirements-dev.lock | grep -v '^-r' > $(VENV)/.constraints.all; \
-	names=$$(sed -n 's/^\([^#=]*\)==.*/^\1==/p' requirements-transformers5.lock | paste -sd '|' -); \
-	{ cat requirements-transformers5.lock; grep -h == requirements.lock requirements-dev.lock | grep -v -E "^#|$$names"; } \
-	    > $(VENV)/.wanted; rm -f $(VENV)/.constraints.all; \
+	@names=$$(sed -n 's/^\([^#=]*\)==.*/\1/p' requirements-transformers5.lock | paste -sd '|' -); \
+	{ cat requirements-transformers5.lock pyproject.toml | sed 's/^/# /'; cat requirements-transformers5.lock; \
+	  grep -h -v -E "^#|^-r|^($$names)==" requirements.lock requirements-dev.lock; } > $(VENV)/.wanted; \
 	if ! cmp -s $(VENV)/.wanted $(VENV)/constraints.txt; then \
+	    echo "Installing transformers 5 into $(VENV)"; \
 	    $(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/.wanted setuptools \
 	    && $(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/.wanted --no-build-isolation --editable '.[dev]' \
 	    && mv $(VENV)/.wanted $(VENV)/constraints.txt; \

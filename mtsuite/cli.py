@@ -233,14 +233,15 @@ def translate(
     output_dir: OutputOption = None,
 ) -> None:
     """Translate text with a method that a run has trained."""
+    from mtsuite.data.text import read_lines
     from mtsuite.plan.build import make_plan
     from mtsuite.run.store import Store
     from mtsuite.run.translate import translate_lines
 
     read = _read(recipe, set_)
     store = Store(Store.default_root(_results_folder(read, output_dir).parent))
-    raw = text.read_text(encoding="utf-8") if text is not None else sys.stdin.read()
-    for line in translate_lines(make_plan(read), store, method, direction, raw.splitlines(), seed):
+    lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
+    for line in translate_lines(make_plan(read), store, method, direction, lines, seed):
         sys.stdout.write(line + "\n")
 
 

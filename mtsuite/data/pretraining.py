@@ -16,6 +16,7 @@ from mtsuite.data.languages import language
 
 _SENTENCES = (2, 6)  # monolingual sentences a document
 _PAIRS = (1, 4)  # sentence pairs a bilingual document
+_SHORTEST_OF = 3  # the shortest of so many drawn pairs: phrase books hold short sentences, and those align first
 
 
 def documents(
@@ -39,12 +40,16 @@ def documents(
         if chance.random() < bilingual_share:
             direction = chance.choice(directions)
             count = chance.randint(*_PAIRS)
-            chosen = [chance.choice(pairs[direction]) for _ in range(count)]
+            chosen = [min(chance.choices(pairs[direction], k=_SHORTEST_OF), key=_length) for _ in range(count)]
             yield _bilingual(chosen, direction, labelled=chance.random() < labelled_share)
         else:
             text = mono[chance.choice(languages)]
             start, count = chance.randrange(len(text)), chance.randint(*_SENTENCES)
             yield "\n".join(text[start : start + count])
+
+
+def _length(pair: tuple[str, str]) -> int:
+    return len(pair[0])
 
 
 def _bilingual(pairs: list[tuple[str, str]], direction: Direction, *, labelled: bool) -> str:

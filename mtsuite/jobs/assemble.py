@@ -67,7 +67,7 @@ def open_base(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobC
             f"set train.max_length to {window} or less."
         )
     if torch.cuda.is_available():
-        model.cuda()
+        torch.nn.Module.to(model, "cuda")
     return model
 
 

@@ -154,8 +154,8 @@ class Pretrain(Section):
         4000, ge=300, description="Entries of the byte-level BPE vocabulary, trained on the same text."
     )
     row_tokens: int = Field(128, ge=16, description="Tokens of a packed row.")
-    rows_per_batch: int = Field(32, ge=1, description="Rows of an update.")
-    steps: int = Field(2000, ge=1, description="Updates.")
+    rows_per_batch: int = Field(16, ge=1, description="Rows of an update.")
+    steps: int = Field(3200, ge=1, description="Updates.")
     bilingual_share: float = Field(
         0.6,
         ge=0,

@@ -6,7 +6,10 @@ which do not train, are left to the ordinary scheduler of the first process.
 
 from __future__ import annotations
 
+import contextlib
+import datetime
 import os
+import shutil
 import sys
 import time
 import traceback
@@ -18,6 +21,8 @@ from mtsuite.run.store import Store
 
 _TOGETHER = ("base", "train")
 _BEFORE = ("corpus", "probe")
+_PATIENCE = datetime.timedelta(hours=12)  # how long processes wait for the first one's corpus or probe
+_GRACE = 60.0  # seconds in which the first process should fail as well, when another one did
 
 
 def launched() -> bool:
@@ -30,9 +35,10 @@ def run_launched(plan: Plan, store: Store, *, offline: bool = False) -> None:
 
     A job that fails is recorded like any other failure, and what depends on it is left out.
     """
+    import torch
     from accelerate import PartialState
 
-    state = PartialState()
+    state = PartialState(cpu=not torch.accelerator.is_available(), timeout=_PATIENCE)
     cache = BoundedCache()
     if state.is_main_process:
         store.prepare()
@@ -40,12 +46,18 @@ def run_launched(plan: Plan, store: Store, *, offline: bool = False) -> None:
     for job in plan:
         if job.kind not in (*_TOGETHER, *_BEFORE):
             continue
-        ready = _agreed(state, state.is_main_process and _ready(plan, store, job))
-        if not ready:
-            continue
-        if job.kind in _TOGETHER or state.is_main_process:
-            _run(plan, store, job, cache, offline, main=state.is_main_process)
-        state.wait_for_everyone()
+        with contextlib.ExitStack() as stack:
+            ready = state.is_main_process and _ready(plan, store, job)
+            if ready:
+                stack.enter_context(store.lock(job))
+                ready = _ready(plan, store, job)  # another run may just have made it
+                shutil.rmtree(store.failed_path(job), ignore_errors=True)
+            if not _agreed(ready):
+                continue
+            if job.kind in _TOGETHER or state.is_main_process:
+                _run(plan, store, job, cache, offline, main=state.is_main_process)
+            state.wait_for_everyone()
+    state.destroy_process_group()
     if not state.is_main_process:
         sys.exit(0)
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
@@ -58,7 +70,7 @@ def _ready(plan: Plan, store: Store, job: Job) -> bool:
     return all(store.has_output(plan.jobs[key]) for key in job.inputs.values())
 
 
-def _agreed(state: object, mine: bool) -> bool:
+def _agreed(mine: bool) -> bool:
     """The first process's answer, in every process."""
     from accelerate.utils import broadcast_object_list
 
@@ -69,7 +81,7 @@ def _agreed(state: object, mine: bool) -> bool:
 
 def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool, *, main: bool) -> None:
     inputs = {role: store.path(plan.jobs[key]) for role, key in job.inputs.items()}
-    output = store.open_partial(job) if main else store.partial_path(job)
+    output = store.open_partial(job) if main else store.partial_path(job)  # the latter to read checkpoints from
     context = JobContext(cache=cache, keys=job.inputs, offline=offline)
     started = time.monotonic()
     try:
@@ -77,6 +89,19 @@ def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool,
     except Exception as error:
         if main:
             store.fail(job, str(error), error_class=type(error).__name__, traceback=traceback.format_exc())
+        else:
+            _wait_for_failure(store, job)
         return
     if main:
         store.finish(job, summary, time.monotonic() - started)
+
+
+def _wait_for_failure(store: Store, job: Job) -> None:
+    """Let the first process fail as well; where it goes on, it would wait for this one for ever, so end."""
+    trace, end = traceback.format_exc(), time.monotonic() + _GRACE
+    while not (store.failed_path(job) / "status.json").is_file():
+        if time.monotonic() > end:
+            sys.stderr.write(trace)
+            sys.stderr.flush()
+            os._exit(1)  # the launcher ends the others; the next run goes on from the last checkpoint
+        time.sleep(0.2)

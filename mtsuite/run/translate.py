@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import RecipeError, StoreError, did_you_mean
@@ -12,12 +12,19 @@ from mtsuite.run.store import Store
 
 
 def translate_lines(
-    planned: Planned, store: Store, method: str, direction: str, lines: Sequence[str], seed: int | None = None
+    planned: Planned, store: Store, method: str, direction: str, lines: Iterable[str], seed: int | None = None
 ) -> list[str]:
-    """One translation a line.  Raises StoreError when the method has not been trained yet."""
+    """One translation a line; ``lines`` are read once it is clear that they can be translated.
+
+    Raises RecipeError for a row, seed or direction that the recipe has not, StoreError when the row has not been
+    trained yet.
+    """
     from mtsuite.jobs.translate import translate_text
 
     wanted = Direction.parse(direction)
+    if str(wanted) not in planned.recipe.directions:
+        known = did_you_mean(str(wanted), planned.recipe.directions)
+        raise RecipeError(f"--direction: {wanted} is not among the recipe's directions. {known}")
     if method not in planned.recipe.methods:
         raise RecipeError(f"--method: no row {method!r}. {did_you_mean(method, planned.recipe.methods)}")
     seed = planned.recipe.seeds[0] if seed is None else seed
@@ -32,4 +39,4 @@ def translate_lines(
         )
     inputs = {role: store.path(planned.plan.jobs[key]) for role, key in job.inputs.items()}
     spec = {**job.spec, "direction": str(wanted), "directions": [str(wanted)]}
-    return translate_text(spec, inputs, lines, JobContext(keys=job.inputs))
+    return translate_text(spec, inputs, list(lines), JobContext(keys=job.inputs))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import torch
 
 from mtsuite.errors import MethodError
-from mtsuite.method import Method, MethodConfig, Option, Train
+from mtsuite.method import Method, MethodConfig, Option, Phase, Train
 from mtsuite.registry import find_method, registered
 from mtsuite.testing import FAMILIES, Check, CheckResult, check_method, checks
+
+torch.set_num_threads(1)  # tiny models: threads would only wait for one another
 
 OWN = [name for name, entry in registered().items() if entry.distribution == "mtsuite"]
 TWO_OF_FOUR = {"k": 2}  # so that some layers are not selected
@@ -70,7 +73,7 @@ def test_variant(name: str, config: dict[str, Any]) -> None:
 class Careless(Method):
     """Moves a weight that it does not name, and prints."""
 
-    def phases(self) -> list[Train]:
+    def phases(self) -> Sequence[Phase]:
         return [Train("careless")]
 
     def trainable(self, model: torch.nn.Module, phase: Train) -> list[torch.nn.Parameter]:
@@ -80,11 +83,11 @@ class Careless(Method):
 
     def loss(self, model: torch.nn.Module, batch: Any) -> torch.Tensor:
         with torch.no_grad():
-            self._victim += 1.0
+            self._victim.add_(1.0)
         return super().loss(model, batch)
 
     def active_parameters(self, model: torch.nn.Module) -> int:
-        return super().active_parameters(model) + 1
+        return int(super().active_parameters(model)) + 1
 
 
 def test_a_careless_method_fails_by_name() -> None:
@@ -112,7 +115,7 @@ class Bare(Method):
 
     Config = BareConfig
 
-    def phases(self) -> list[Train]:
+    def phases(self) -> Sequence[Phase]:
         return [Train("same", settings=("tolt",)), Train("same")]
 
 
@@ -133,7 +136,7 @@ def test_a_factory_is_enough() -> None:
 class Leaky(Method):
     """Sees later tokens: the mean over the sequence is added to every state."""
 
-    def phases(self) -> list[Train]:
+    def phases(self) -> Sequence[Phase]:
         return [Train("leaky")]
 
     def attach(self, model: torch.nn.Module, artefacts: Any, phase: str) -> torch.nn.Module:

@@ -27,6 +27,8 @@ from mtsuite.errors import MethodError
 from mtsuite.model.blocks import FeedForwardBlock, feed_forward_blocks
 from mtsuite.testing import tiny_model
 
+torch.set_num_threads(1)  # tiny models: threads would only wait for one another
+
 EN_DE, EN_FR = Direction("en", "de"), Direction("en", "fr")
 
 

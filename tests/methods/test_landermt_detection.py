@@ -31,7 +31,7 @@ class OneBlock(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layer = nn.Module()
+        layer: Any = nn.Module()
         layer.norm, layer.mlp = nn.Identity(), nn.Module()
         layer.mlp.fc1, layer.mlp.fc2 = nn.Linear(3, 4), nn.Linear(4, 3)
         layer.mlp.activation = torch.tanh

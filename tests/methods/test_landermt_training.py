@@ -63,7 +63,7 @@ class Stream:
 
 def train(method: LANDeRMT, artefacts: Artefacts, *turns: Direction, steps: int = 4, decay: float = 0.5) -> nn.Module:
     model = tiny_model("bloom").requires_grad_(False)
-    model = method.attach(model, artefacts, "translation")  # type: ignore[assignment]
+    model = method.attach(model, artefacts, "translation")
     model.requires_grad_(False)
     for parameter in method.trainable(model, Train("translation")):
         parameter.requires_grad_(True)

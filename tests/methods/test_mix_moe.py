@@ -36,10 +36,10 @@ def layer_of(block: FeedForwardBlock, *, with_mt: bool = True, seed: int = 0, **
 def expert(group: ExpertGroup, j: int, x: Tensor, act: Any) -> Tensor:
     """E_j(x), neuron by neuron."""
     y = torch.zeros_like(x)
-    for n in torch.nonzero(group.expert == j).flatten().tolist():  # type: ignore[arg-type]
-        up = x @ group.up[n] + (0.0 if group.up_bias is None else group.up_bias[n])  # type: ignore[index]
+    for n in torch.nonzero(group.expert == j).flatten().tolist():
+        up = x @ group.up[n] + (0.0 if group.up_bias is None else group.up_bias[n])
         a = act(up) if group.gate is None else act(x @ group.gate[n]) * up
-        y = y + a.unsqueeze(-1) * group.down[:, n]  # type: ignore[index]
+        y = y + a.unsqueeze(-1) * group.down[:, n]
     return y if group.down_bias is None else y + group.down_bias / group.experts
 
 
@@ -63,7 +63,7 @@ def test_slices_sum_to_the_block(family: str, slices: str, experts: int) -> None
     torch.testing.assert_close(group(x, torch.ones(2, 3, experts)), original(block, x), atol=1e-5, rtol=1e-4)
     by_expert = sum(expert(group, j, x, block.activation) for j in range(experts))
     torch.testing.assert_close(by_expert, original(block, x), atol=1e-5, rtol=1e-4)
-    sizes = torch.bincount(group.expert).tolist()  # type: ignore[arg-type]
+    sizes = torch.bincount(group.expert).tolist()
     assert max(sizes) - min(sizes) <= experts - 1
 
 
@@ -141,7 +141,7 @@ BLOCK = block_of("llama")
 
 def test_dense_joint_equals_dense_per_group() -> None:
     x = torch.randn(2, 3, BLOCK.hidden_size)
-    shared = {"router_init": "xavier", "mt_down_init": "normal", "top_k": "all"}
+    shared: dict[str, Any] = {"router_init": "xavier", "mt_down_init": "normal", "top_k": "all"}
     joint, grouped = (layer_of(BLOCK, gate_mode=mode, **shared) for mode in ("joint", "per_group"))
     torch.testing.assert_close(joint(x), grouped(x))
 
@@ -199,7 +199,8 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_stage_1_depends_on_its_settings_alone() -> None:
     """What the plan gives a shared stage 1 (the named fields) rebuilds the same model."""
     row = {
-        "preset": "mixmoe_paper", "lm_experts": 3, "mt_experts": 4, "bins": 5, "router_stage2": "freeze", "lm_frozen": False,
+        "preset": "mixmoe_paper", "lm_experts": 3, "mt_experts": 4, "bins": 5, "router_stage2": "freeze",
+        "lm_frozen": False,
         "part": "power", "mt_width": 9, "mt_logit_bias": 2.0, "loss_on": "all",
     }  # fmt: skip
     full = MixMoE(config(**row))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import scipy.fft
@@ -20,7 +22,11 @@ def normalised(values: np.ndarray) -> np.ndarray:
 def test_fft_against_numpy(hidden: int, bins: int, part: str) -> None:
     x = torch.randn(2, 3, hidden)
     spectrum = np.fft.rfft(x.double().numpy(), axis=-1)[..., :bins] / np.sqrt(hidden)
-    parts = {"magnitude": np.abs, "log_magnitude": lambda s: np.log1p(np.abs(s)), "power": lambda s: np.abs(s) ** 2}
+    parts: dict[str, Any] = {
+        "magnitude": np.abs,
+        "log_magnitude": lambda s: np.log1p(np.abs(s)),
+        "power": lambda s: np.abs(s) ** 2,
+    }
     expected = normalised(parts.get(part, np.real)(spectrum))
     features = SpectralFeatures(hidden, "fft", part, bins)
     assert features.size == min(bins, hidden // 2 + 1)

@@ -13,6 +13,8 @@ from mtsuite.model.blocks import FeedForwardBlock, decoder_layers, feed_forward_
 from mtsuite.model.load import context_window
 from mtsuite.testing import FAMILIES, tiny_model
 
+torch.set_num_threads(1)  # tiny models: threads would only wait for one another
+
 IDS = torch.tensor([[2, 7, 9, 30, 31], [5, 5, 100, 200, 3]])
 GATED = {"llama", "mistral", "qwen2", "qwen3", "gemma", "baichuan_like"}
 

@@ -23,6 +23,9 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Text:
     return tiny_text(Path(tmp_path_factory.mktemp("corpus")))
 
 
+torch.set_num_threads(1)  # tiny models: threads would only wait for one another
+
+
 class Fixed:
     """The same micro-batches at every update."""
 

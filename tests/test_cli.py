@@ -1,0 +1,165 @@
+"""The verbs, by what they print and how they exit, and the launcher."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sacrebleu
+from conftest import Answer, Command, Miniature, environment, finished, script
+
+Verb = Callable[..., Answer]
+
+
+def test_help_lists_the_verbs(verb: Verb) -> None:
+    answer = verb("--help")
+    assert answer.code == 0
+    for name in ("run", "plan", "validate", "report", "score", "translate", "methods", "recipes", "env"):
+        assert name in answer.out
+    options = verb("run", "--help").out
+    for name in ("--set", "--only", "--exclude", "--seeds", "--output-dir", "--jobs", "--keep-going", "--fail-fast", "--offline"):
+        assert name in options
+
+
+def test_the_command_line_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, mtsuite.cli; "
+        "heavy = {'torch', 'transformers', 'numpy', 'pandas', 'datasets', 'matplotlib', 'sacrebleu', 'peft'}; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment())
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_methods_are_listed_and_shown(verb: Verb) -> None:
+    answer = verb("methods", "list")
+    assert answer.code == 0
+    for name in ("zero-shot", "in-context", "full", "lora", "adapter", "landermt", "landermt-ls", "mix-moe"):
+        assert name in answer.out
+    shown = verb("methods", "show", "landermt")
+    assert shown.code == 0
+    assert "epsilon" in shown.out
+    assert "LANDeRMT §4.2: 0.9" in shown.out
+    assert "§3.1" in shown.out
+    wrong = verb("methods", "show", "landrmt")
+    assert wrong.code == 1
+    assert "Did you mean 'landermt'" in wrong.err
+
+
+def test_recipes_are_listed_and_copied(verb: Verb, here: Path) -> None:
+    answer = verb("recipes", "list")
+    for name in ("table1", "ablation", "transfer", "paper-landermt-table1", "real-tatoeba"):
+        assert name in answer.out
+    assert verb("recipes", "copy", "table1", "mine.yaml").code == 0
+    assert verb("validate", "mine.yaml").code == 0
+    again = verb("recipes", "copy", "table1", "mine.yaml")
+    assert again.code == 2
+    assert "mine.yaml exists already" in again.err
+
+
+def test_env_is_json_without_names_of_people_or_places(verb: Verb) -> None:
+    told = json.loads(verb("env").out)
+    assert told["packages"]["torch"]
+    assert socket.gethostname() not in json.dumps(told)
+    assert str(Path.home()) not in json.dumps(told)
+
+
+def test_plan_shows_what_is_cached_and_what_it_costs(miniature: Miniature, verb: Verb) -> None:
+    answer = verb("plan", str(miniature.recipe), "-o", str(miniature.results), "--all")
+    assert answer.code == 0
+    assert "to run" in answer.out
+    assert answer.out.count(" cached ") >= 46
+    assert "38,336 parameters" in answer.out
+    fresh = verb("plan", str(miniature.recipe), "-o", str(miniature.results), "--all", "--set", "train.max_steps=7")
+    assert "to run   train      full: translation (seed 1)" in fresh.out
+    assert "cached   base       base model" in fresh.out
+    assert "cached   probe      landermt: detection" in fresh.out
+
+
+def test_score_says_what_sacrebleu_says(here: Path, verb: Verb) -> None:
+    hypotheses = ["The cat sat on the mat .", "A dog barks loudly at night ."]
+    references = ["The cat sat on a mat .", "A dog barks at night ."]
+    (here / "hyp.txt").write_text("\n".join(hypotheses) + "\n")
+    (here / "ref.txt").write_text("\n".join(references) + "\n")
+    words = ("score", "--hypotheses", "hyp.txt", "--references", "ref.txt", "--direction", "de-en")
+    found = json.loads(verb(*words, "--metrics", "bleu,chrf", "--format", "json").out)["hyp.txt"]
+    bleu, chrf = sacrebleu.corpus_bleu(hypotheses, [references]), sacrebleu.corpus_chrf(hypotheses, [references])
+    assert [entry["metric"] for entry in found] == ["BLEU", "chrF"]
+    assert [entry["score"] for entry in found] == pytest.approx([bleu.score, chrf.score])
+    text = verb(*words, "--metrics", "bleu").out
+    assert f"hyp.txt\tBLEU\t{bleu.score:.2f}\t" in text
+    (here / "ref.txt").write_text(references[0] + "\n")
+    uneven = verb(*words)
+    assert uneven.code == 1
+    assert "hyp.txt has 2 lines, ref.txt has 1" in uneven.err
+    assert verb(*words, "--metrics", "blue").code == 1
+    assert "Did you mean 'BLEU'" in verb(*words, "--metrics", "BLUE").err
+
+
+def test_translate_gives_what_the_run_gave(miniature: Miniature, here: Path, verb: Verb) -> None:
+    """Sources of the test set, put in as a user's text, come out as the run's own translations."""
+    translations = miniature.results / "translations"
+    (here / "in.txt").write_text((translations / "source-copy" / "0" / "all" / "en-de.txt").read_text())
+    for method in ("landermt", "lora"):
+        answer = verb(
+            "translate", str(miniature.recipe), "--method", method, "--direction", "en-de", "--input", "in.txt",
+            "-o", str(miniature.results),
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        assert answer.out == (translations / method / "1" / "all" / "en-de.txt").read_text()
+    missing = verb(
+        "translate", str(miniature.recipe), "--method", "lora", "--direction", "en-de", "--input", "no.txt",
+        "-o", str(miniature.results),
+    )  # fmt: skip
+    assert missing.code == 1
+    assert "no.txt" in missing.err
+
+
+def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_path: Path, command: Command) -> None:
+    folder = miniature.copy(tmp_path / "chosen", "corpus", "base")
+    words = ("run", "mini.yaml", "--only", "zero-*,full", "--seeds", "1,2", "-o", "results/elsewhere", "-q", "--jobs", "2",
+             "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove")  # fmt: skip
+    done = command(folder, *words)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == "", "quiet: tables and errors only"
+    assert "Miniature: BLEU" in done.stdout
+    lines = (folder / "results" / "elsewhere" / "scores.csv").read_text().splitlines()[1:]
+    assert {tuple(line.split(",")[:2]) for line in lines} == {
+        ("source-copy", "0"), ("zero-shot", "1"), ("zero-shot", "2"), ("full", "1"), ("full", "2")
+    }  # fmt: skip
+    labels = {spec["label"]: status["summary"]["losses"] for spec, status in finished(folder / "results/.mtsuite", "train")}
+    assert labels["full: translation (seed 1)"] != labels["full: translation (seed 2)"]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_two_processes_learn_what_one_learns(miniature: Miniature, tmp_path: Path) -> None:
+    """The whole command under ``accelerate launch``: the training jobs are done by both processes together."""
+    folder = miniature.copy(tmp_path / "launched", "corpus", "base")
+    launcher = [script("accelerate"), "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+                "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
+                "-m", "mtsuite.cli"]  # fmt: skip
+    words = ["run", "mini.yaml", "--only", "full,landermt", "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove"]
+    done = subprocess.run(
+        [*launcher, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("Everything is in") == 1, "one process reports"
+    together = {spec["label"]: status for spec, status in finished(folder / "results/.mtsuite", "train")}
+    alone = {spec["label"]: status for spec, status in miniature.jobs("train")}
+    assert set(together) == {"full: translation (seed 1)", "landermt: translation (seed 1)"}
+    for label, status in together.items():
+        ours, theirs = status["summary"], alone[label]["summary"]
+        assert ours["fingerprint"] == theirs["fingerprint"]
+        assert ours["target_tokens"] == theirs["target_tokens"]
+        assert ours["losses"] == pytest.approx(theirs["losses"], abs=2e-3)
+        assert "threads" not in status, "done under the launcher, not by a worker"

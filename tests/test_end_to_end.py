@@ -1,0 +1,285 @@
+"""The whole suite on a miniature recipe, through the command line: outputs, repetition, kills, broken plug-ins."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sacrebleu
+from conftest import MINIATURE, Command, Miniature, environment, finished, script
+
+from mtsuite.data.corpus import Corpus
+from mtsuite.data.direction import Direction
+
+ROWS = ["zero-shot", "in-context", "full", "lora", "landermt", "mix-moe"]
+DIRECTIONS = ["en-de", "de-en"]
+NO_COMET = ["--set", "metrics.names=[BLEU,chrF]"]  # saves seconds of imports where scores are not the point
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def head(path: Path) -> str:
+    return path.read_text(encoding="utf-8").splitlines()[0]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def scores_of(results: Path, method: str) -> list[tuple[str, str, str]]:
+    found = rows(results / "scores.csv")
+    return [(r["direction"], r["metric"], r["score"]) for r in found if (r["method"], r["trained_on"]) == (method, "all")]
+
+
+# -- what a run leaves ------------------------------------------------------------------------------
+
+
+def test_results_folder_holds_what_the_design_lists(miniature: Miniature) -> None:
+    results = miniature.results
+    assert head(results / "scores.csv") == "method,seed,trained_on,direction,testset,metric,score,signature,n"
+    assert head(results / "costs.csv") == (
+        "method,seed,trainable_params,total_params,active_params_per_token,"
+        "train_seconds,train_tokens_per_second,peak_memory_mb,translate_segments_per_second"
+    )
+    assert head(results / "significance.csv") == "metric,direction,method,baseline,delta,p_value,test,n"
+    for name in ("recipe.yaml", "environment.json", "report.html", "report.json"):
+        assert (results / name).stat().st_size > 100
+    for ending in ("md", "tex", "csv", "html"):
+        assert (results / "tables" / f"bleu.{ending}").is_file()
+    for ending in ("csv", "md", "png", "svg"):
+        assert (results / "matrices" / f"landermt-bleu-change.{ending}").is_file()
+    assert list((results / "figures").glob("*.png"))
+    assert list((results / "figures").glob("*.svg"))
+    assert not re.search(r"""(src|href)=["']https?://""", (results / "report.html").read_text()), "needs a network"
+
+
+def test_every_row_is_scored_by_every_metric(miniature: Miniature) -> None:
+    found = rows(miniature.results / "scores.csv")
+    expected = {(m, "all", d) for m in ["source-copy", *ROWS] for d in DIRECTIONS}
+    expected |= {("landermt", on, d) for on in DIRECTIONS for d in DIRECTIONS}
+    for metric in ("BLEU", "chrF", "COMET"):
+        mine = [r for r in found if r["metric"] == metric]
+        assert {(r["method"], r["trained_on"], r["direction"]) for r in mine} == expected
+        assert len(mine) == len(expected)
+        assert all(0 <= float(r["score"]) <= 100 and r["n"] == "8" for r in mine)
+    trained = {r["method"]: r for r in rows(miniature.results / "costs.csv")}
+    assert list(trained) == ["source-copy", *ROWS]
+    for name in ROWS[2:]:
+        numbers = trained[name]
+        assert 0 < int(numbers["trainable_params"]) <= int(numbers["total_params"])
+        assert float(numbers["train_seconds"]) > 0
+        assert float(numbers["peak_memory_mb"]) > 0
+    compared = rows(miniature.results / "significance.csv")
+    assert {r["method"] for r in compared} == set(ROWS) - {"full"}
+    assert {r["baseline"] for r in compared} == {"full"}
+
+
+def test_scores_are_what_sacrebleu_says_about_the_translations(miniature: Miniature) -> None:
+    corpus = Corpus.open(next((miniature.store / "corpus").iterdir()))
+    found = rows(miniature.results / "scores.csv")
+    checked, different = 0, set()
+    for row in found:
+        if row["metric"] == "COMET":
+            continue
+        folder = miniature.results / "translations" / row["method"] / row["seed"] / row["trained_on"]
+        text = (folder / f"{row['direction']}.txt").read_text(encoding="utf-8")
+        hypotheses = text.split("\n")[:-1]
+        pairs = corpus.test(Direction.parse(row["direction"]), row["testset"])
+        references = [target for _, target in pairs]
+        if row["method"] == "source-copy":
+            assert hypotheses == [source for source, _ in pairs]
+        compute = sacrebleu.corpus_bleu if row["metric"] == "BLEU" else sacrebleu.corpus_chrf
+        assert float(row["score"]) == pytest.approx(compute(hypotheses, [references]).score, abs=1e-6)
+        checked += 1
+        different.add((row["method"], text))
+    assert checked == 2 * (2 * 7 + 4)
+    assert len({text for _, text in different}) > 8, "the rows should not all say the same"
+
+
+def test_environment_recipe_and_streams_are_recorded(miniature: Miniature) -> None:
+    told = json.loads((miniature.results / "environment.json").read_text())
+    assert {"mtsuite", "python", "packages", "cores", "system", "data"} <= set(told)
+    assert {"torch", "transformers", "sacrebleu"} <= set(told["packages"])
+    assert told["data"]["pairs"] == {"de-en": {"train": 300, "valid": 10}}
+    assert os.path.expanduser("~") not in json.dumps(told)
+    info = json.loads((miniature.results / "report.json").read_text())
+    assert info["fairness"]["consistent"]
+    on_all = {s["fingerprint"] for s in info["fairness"]["streams"] if s["trained_on"] == "all"}
+    assert len(on_all) == 1, "all rows read the same batches"
+    assert info["failed"] == []
+    from mtsuite.recipe import read_recipe
+
+    again, first = read_recipe(miniature.results / "recipe.yaml"), read_recipe(miniature.recipe)
+    assert again.recipe == first.recipe
+
+
+def test_padding_is_little(miniature: Miniature) -> None:
+    shares = [status["summary"]["padding_share"] for _, status in miniature.jobs("train")]
+    assert len(shares) == 7
+    assert max(shares) <= 0.05
+
+
+# -- again ------------------------------------------------------------------------------------------
+
+
+def test_second_run_does_nothing_and_report_rebuilds_the_same_bytes(
+    miniature: Miniature, tmp_path: Path, command: Command
+) -> None:
+    folder = miniature.copy(tmp_path / "again")
+    shutil.copytree(miniature.results, folder / "results" / "mini")
+    before = files(folder / "results" / "mini")
+    stamps = {p: p.stat().st_mtime_ns for p in (folder / "results" / ".mtsuite").rglob("status.json")}
+    done = command(folder, "run", "mini.yaml", "--jobs", "2")
+    assert done.returncode == 0
+    assert "nothing to do: all 46 jobs are already done" in done.stderr
+    assert done.stdout.startswith((miniature.folder / "output.txt").read_text().split("jobs run")[0][:200])
+    assert "0 jobs run." in done.stdout
+    assert {p: p.stat().st_mtime_ns for p in (folder / "results" / ".mtsuite").rglob("status.json")} == stamps
+    assert files(folder / "results" / "mini") == before
+    for name in ("tables", "matrices", "figures"):
+        shutil.rmtree(folder / "results" / "mini" / name)
+    (folder / "results" / "mini" / "report.html").unlink()
+    assert command(folder, "report", "results/mini").returncode == 0
+    assert files(folder / "results" / "mini") == before
+
+
+def test_two_runs_from_nothing_give_the_same_scores(miniature: Miniature, tmp_path: Path, command: Command) -> None:
+    (tmp_path / "mini.yaml").write_text(MINIATURE)
+    done = command(tmp_path, "run", "mini.yaml", "--jobs", "2", MTSUITE_HOME=str(tmp_path / "store"))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results" / "mini" / "scores.csv").read_bytes() == (miniature.results / "scores.csv").read_bytes()
+    assert files(tmp_path / "results" / "mini" / "translations") == files(miniature.results / "translations")
+    assert not (tmp_path / "results" / ".mtsuite").exists()
+
+
+# -- kills ------------------------------------------------------------------------------------------
+
+SLOW = '''
+import time
+from mtsuite.method import Method, Train
+
+class Slow(Method):
+    """Full fine-tuning that takes its time."""
+
+    def phases(self):
+        return [Train("translation")]
+
+    def loss(self, model, batch):
+        time.sleep({seconds})
+        return super().loss(model, batch)
+'''
+
+
+def until(condition: Callable[[], Any], seconds: float = 90.0) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+def test_killed_training_goes_on_from_its_checkpoint(miniature: Miniature, tmp_path: Path, command: Command) -> None:
+    folder = miniature.copy(tmp_path / "killed", "corpus", "base")
+    (folder / "slow.py").write_text(SLOW.format(seconds=0.6))
+    words = ["run", "mini.yaml", "--only", "slow", "--set", "methods.slow.use=slow.py:Slow",
+             "--set", "train.checkpoint_seconds=0", "--set", "transfer=!remove", "--jobs", "1", *NO_COMET]  # fmt: skip
+    process = subprocess.Popen(
+        [script("mtsuite"), *words], cwd=folder, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    counters = until(lambda: list((folder / "results/.mtsuite/train").glob("*.partial/checkpoint/counters.json")))[0]
+    until(lambda: counters.is_file() and '"step": 2' in counters.read_text())
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert counters.is_file(), "the job was to be killed in its middle"
+    assert not (folder / "results" / "mini").exists()
+    done = command(folder, *words)
+    assert done.returncode == 0, done.stderr
+    (_, status), = finished(folder / "results" / ".mtsuite", "train")  # fmt: skip
+    assert 2 <= status["summary"]["resumed_at"] < 6
+    assert status["resumed"]
+    assert len(status["summary"]["losses"]) == 6
+    # Slow learns what `full` learns, and `full` was not interrupted.
+    whole = next(s for spec, s in miniature.jobs("train") if spec["label"].startswith("full"))
+    assert status["summary"]["losses"] == whole["summary"]["losses"]
+    assert status["summary"]["fingerprint"] == whole["summary"]["fingerprint"]
+    ours, theirs = scores_of(folder / "results" / "mini", "slow"), scores_of(miniature.results, "full")
+    assert ours == [score for score in theirs if score[1] != "COMET"]
+    assert not list((folder / "results" / ".mtsuite").rglob("checkpoint"))
+
+
+# -- plug-ins ---------------------------------------------------------------------------------------
+
+PLUGIN = """
+from mtsuite.method import Method, Train
+{head}
+
+class Mine(Method):
+    \"\"\"Train the output layer only.\"\"\"
+
+    def phases(self):
+        return [Train("translation")]
+
+    def trainable(self, model, phase):
+        return model.get_output_embeddings().parameters()
+
+    def loss(self, model, batch):
+        {loss}
+        return super().loss(model, batch)
+"""
+
+
+def plugged(folder: Path, name: str, loss: str = "pass", head: str = "") -> list[str]:
+    """Write a plug-in and return the options that make it a row."""
+    (folder / f"{name}.py").write_text(PLUGIN.format(loss=loss, head=head))
+    return ["--set", f"methods.{name}.use={name}.py:Mine"]
+
+
+def test_broken_plugin_leaves_a_hole_and_is_healed_by_fixing_it(
+    miniature: Miniature, tmp_path: Path, command: Command
+) -> None:
+    folder = miniature.copy(tmp_path / "plugins")
+    options = [
+        *plugged(folder, "raising", "raise ZeroDivisionError('on purpose')"),
+        *plugged(folder, "nan", "return super().loss(model, batch) * float('nan')"),
+        *plugged(folder, "printing", "print('hello from the plug-in'); import os; os.write(1, b'raw bytes')"),
+        "--set", "transfer=!remove", "--jobs", "1", "--exclude", "in-context,lora,mix-moe", *NO_COMET,
+    ]  # fmt: skip
+    done = command(folder, "run", "mini.yaml", *options)
+    results, store = folder / "results" / "mini", folder / "results" / ".mtsuite"
+    assert done.returncode == 1
+    assert "ZeroDivisionError: on purpose" in done.stderr
+    assert "The loss became nan at update 1 of 6" in done.stderr
+    assert "hello from the plug-in" not in done.stdout + done.stderr
+    scored = {row["method"] for row in rows(results / "scores.csv")}
+    assert scored == {"source-copy", "zero-shot", "full", "landermt", "printing"}
+    table = (results / "tables" / "bleu.md").read_text()
+    assert "raising" in table, "the row stands with a hole"
+    info = json.loads((results / "report.json").read_text())
+    failed = {entry["job"]: entry["error"] for entry in info["failed"]}
+    assert failed["raising: translation (seed 1)"] == "ZeroDivisionError: on purpose"
+    assert "raising: translate en-de" in failed
+    traces = [p.read_text() for p in (store / "failed").glob("*/traceback.txt")]
+    assert any("raising.py" in trace and "on purpose" in trace for trace in traces)
+    logs = [p.read_text() for p in (store / "train").glob("*/log.txt")]
+    assert any("hello from the plug-in" in log and "raw bytes" in log for log in logs)
+
+    plugged(folder, "raising")
+    plugged(folder, "nan")
+    done = command(folder, "run", "mini.yaml", *options)
+    assert done.returncode == 0, done.stderr
+    assert {r["method"] for r in rows(results / "scores.csv")} == scored | {"raising", "nan"}
+    assert json.loads((results / "report.json").read_text())["failed"] == []
+    assert scores_of(results, "raising") == scores_of(results, "printing") == scores_of(results, "nan")
