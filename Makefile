@@ -44,7 +44,7 @@ docs: env  ## write docs/recipe.md from the schema
 	@$(BIN)/python -m mtsuite.recipe.reference --write docs/recipe.md
 
 wheel: env  ## build a wheel into dist/
-	@rm -rf build; $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build; $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . && rm -rf build
 
 env: $(VENV)/bin/python  ## the environment of `make table1`
 	@$(call install_lock,requirements.lock)
@@ -72,7 +72,7 @@ need_python = if [ -z "$(PYTHON)" ] || ! "$(PYTHON)" -c '$(SUITED)' 2>/dev/null;
 	fi
 
 # transformers 5 without COMET, which cannot run on it: the parts of the suite that meet transformers.
-T5 = $(VENV)-transformers5
+T5 = $(VENV)/transformers5
 test-transformers5:  ## the tests of methods, models, training and decoding on transformers 5
 	@$(MAKE) --no-print-directory t5-env VENV=$(T5)
 	@OMP_NUM_THREADS=1 $(T5)/bin/python -m pytest $(PYTEST_ARGS) $(wildcard tests/methods tests/model tests/train tests/translate)
@@ -92,8 +92,8 @@ t5-env: $(VENV)/bin/python
 # New versions for the lock files: resolves pyproject.toml afresh, without the packages of one platform only.
 PLATFORM_ONLY = ^(mtsuite|pip|wheel|nvidia[-_].*|cuda[-_].*|triton)( @|==)
 lock:  ## renew requirements.lock and requirements-dev.lock
-	@$(call need_python); rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	@$(MAKE) --no-print-directory lock-write VENV=$(VENV)-lock && rm -rf $(VENV)-lock
+	@$(call need_python); rm -rf $(VENV)/lock && $(PYTHON) -m venv $(VENV)/lock
+	@$(MAKE) --no-print-directory lock-write VENV=$(VENV)/lock && rm -rf $(VENV)/lock
 
 .PHONY: lock-write
 lock-write:
@@ -105,4 +105,4 @@ lock-write:
 	@mv $(VENV)/run requirements.lock; mv $(VENV)/dev requirements-dev.lock; git --no-pager diff --stat -- '*.lock'
 
 clean:  ## remove environments, caches and builds; results stay
-	rm -rf $(VENV) $(VENV)-transformers5 $(VENV)-lock build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -76,7 +76,8 @@ def full_run(folder: Path) -> None:
     assert "0 jobs run" in done.stdout, done.stdout[-500:]
     say("table1 again, no job run", again, 10, "s")
     shares = [
-        json.loads(path.read_text())["summary"]["padding_share"] for path in (folder / "store" / "train").glob("*/status.json")
+        json.loads(path.read_text())["summary"]["padding_share"]
+        for path in (folder / "store" / "train").glob("*/status.json")
     ]
     say("largest share of padding in a training job", 100 * max(shares), 5, "% of tokens")
     report, _ = timed([*MTSUITE, "report", str(folder / "results" / "table1")])

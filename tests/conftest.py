@@ -28,7 +28,8 @@ data:
     test_sentences: 8
 model:
   pretrain:
-    {hidden_size: 32, layers: 2, heads: 2, vocabulary: 400, row_tokens: 64, rows_per_batch: 8, steps: 20, warmup_steps: 2}
+    {hidden_size: 32, layers: 2, heads: 2, vocabulary: 400,
+     row_tokens: 64, rows_per_batch: 8, steps: 20, warmup_steps: 2}
 prompts: {shots: 2}
 train:
   {max_steps: 6, tokens_per_batch: 1024, mono_steps: 3, warmup_steps: 1, learning_rate: 3e-2, mixed_precision: "no"}
@@ -159,5 +160,3 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty working directory."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-

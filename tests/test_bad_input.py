@@ -46,25 +46,27 @@ def says(answer: Answer, code: int, *parts: str) -> None:
 # -- the recipe -------------------------------------------------------------------------------------
 
 RECIPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "misspelt key": ("methods:", "train: {max_stepps: 5}\nmethods:", ("small.yaml:6:9", "train.max_stepps", "'max_steps'")),
-    "wrong type": ("methods:", "train: {max_steps: many}\nmethods:", ("small.yaml:6:20", "train.max_steps", "'many'")),
-    "unknown method": ("  zero-shot:", "  zero-shoot:", ("small.yaml:7:3", "'zero-shoot'", "Did you mean 'zero-shot'")),
-    "unknown used method": ("  zero-shot:", "  a: {use: lorra}", ("small.yaml:7:12", "methods.a.use", "'lora'")),
-    "unknown metric": ("[chrF]", "[chrF, BLUE]", ("small.yaml:5:25", "metrics.names[1]", "'BLUE'", "Did you mean 'BLEU'")),
+    "misspelt key": ("methods:", "train: {max_stepps: 5}\nmethods:", (":6:9:", "train.max_stepps", "'max_steps'")),
+    "wrong type": ("methods:", "train: {max_steps: many}\nmethods:", (":6:20:", "train.max_steps", "'many'")),
+    "unknown method": ("  zero-shot:", "  zero-shoot:", (":7:3:", "'zero-shoot'", "Did you mean 'zero-shot'")),
+    "unknown used method": ("  zero-shot:", "  a: {use: lorra}", (":7:12:", "methods.a.use", "'lora'")),
+    "unknown metric": ("[chrF]", "[chrF, BLUE]", (":5:25:", "metrics.names[1]", "'BLUE'", "Did you mean 'BLEU'")),
     "misspelt configuration": (
-        "  zero-shot:", "  lora: {config: {rnk: 4}}", ("small.yaml:7:19", "methods.lora.config.rnk", "Did you mean 'rank'"),
+        "  zero-shot:", "  lora: {config: {rnk: 4}}", (":7:19:", "methods.lora.config.rnk", "Did you mean 'rank'"),
     ),
     "configuration out of range": ("  zero-shot:", "  lora: {config: {rank: 0}}", ("methods.lora.config.rank", "0")),
     "k over the layers": (
-        "  zero-shot:", "  landermt: {config: {k: 3}}", ("small.yaml:7:3", "config.k", "the model has 2", "set k to 2 or less"),
+        "  zero-shot:", "  landermt: {config: {k: 3}}", (":7:3:", "config.k", "the model has 2", "set k to 2 or less"),
     ),
     "heads": ("heads: 2", "heads: 3", ("model.pretrain.heads", "3 heads do not divide hidden_size, which is 16")),
     "no such plug-in": ("  zero-shot:", "  a: {use: ./mine.py:Mine}", ("methods.a.use", "there is no file", "mine.py")),
-    "circle": ("directions:", "extends: small.yaml\ndirections:", ("small.yaml:1:10", "extends", "circle")),
+    "circle": ("directions:", "extends: small.yaml\ndirections:", (":1:10:", "extends", "circle")),
     "transfer of what does not train": (
         "methods:", "transfer: {methods: [zero-shot]}\nmethods:", ("transfer.methods", "'zero-shot' trains nothing"),
     ),
-    "template": ("methods:", "prompts: {evaluation_template: 10}\nmethods:", ("prompts.evaluation_template is 10", "0 to 9")),
+    "template": (
+        "methods:", "prompts: {evaluation_template: 10}\nmethods:", ("prompts.evaluation_template is 10", "0 to 9"),
+    ),
 }  # fmt: skip
 
 
@@ -107,7 +109,11 @@ def test_usage_errors_exit_with_two(words: tuple[str, ...], parts: tuple[str, ..
 @pytest.mark.parametrize(
     ("text", "code", "parts"),
     [
-        ("from mtsuite.method import Method\nimport no_such_thing\n", 1, ("mine.py:2", "No module named 'no_such_thing'")),
+        (
+            "from mtsuite.method import Method\nimport no_such_thing\n",
+            1,
+            ("mine.py:2", "No module named 'no_such_thing'"),
+        ),
         ("from mtsuite.method import Method\nclass Mine(Method\n", 1, ("mine.py:2", "never closed")),
         ("1 / 0\n", 1, ("mine.py:1", "ZeroDivisionError")),
         ("from mtsuite.method import Method\nclass Mein(Method): ...\n", 2, ("no class 'Mine'", "Did you mean 'Mein'")),
@@ -155,7 +161,9 @@ def test_direction_that_the_files_cannot_serve(corpus: Path, verb: Verb) -> None
 
 
 def test_direction_that_the_microworld_cannot_serve(small: Path, verb: Verb) -> None:
-    says(verb("validate", "small.yaml", "--set", "directions=[en-de, en-fr]"), 1, "en-fr", "'fr'", "data.text.languages")
+    says(
+        verb("validate", "small.yaml", "--set", "directions=[en-de, en-fr]"), 1, "en-fr", "'fr'", "data.text.languages"
+    )
 
 
 def test_missing_environment_variable(corpus: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,12 +262,23 @@ def test_model_without_feed_forward_blocks(small: Path, miniature: Miniature, ve
     folder = saved(small.parent / "mixtral", config, miniature)
     rows = ("--set", "methods.landermt.config.k=1", "--set", f"model.name_or_path={folder}")
     answer = verb("run", "small.yaml", "--jobs", "1", *rows)
-    says(answer, 1, "landermt: detection: FAILED", "expected in every decoder layer a feed-forward block", "dense_h_to_4h")
+    says(
+        answer,
+        1,
+        "landermt: detection: FAILED",
+        "expected in every decoder layer a feed-forward block",
+        "dense_h_to_4h",
+    )
     assert "zero-shot,1,all,en-de" in Path("results/small/scores.csv").read_text(), "the other row is there"
 
 
 def test_hub_names_without_a_network(small: Path, verb: Verb) -> None:
-    words = ["--set", "model.name_or_path=nobody/no-such-model", "--set", "data.text={source: hub, name: nobody/no-such-data}"]
+    words = [
+        "--set",
+        "model.name_or_path=nobody/no-such-model",
+        "--set",
+        "data.text={source: hub, name: nobody/no-such-data}",
+    ]
     answer = verb("run", "small.yaml", "--offline", "--jobs", "1", *words)
     says(answer, 1, "'nobody/no-such-model' cannot be opened", "Without a network only folders and cached models")
     try:

@@ -22,7 +22,17 @@ def test_help_lists_the_verbs(verb: Verb) -> None:
     for name in ("run", "plan", "validate", "report", "score", "translate", "methods", "recipes", "env"):
         assert name in answer.out
     options = verb("run", "--help").out
-    for name in ("--set", "--only", "--exclude", "--seeds", "--output-dir", "--jobs", "--keep-going", "--fail-fast", "--offline"):
+    for name in (
+        "--set",
+        "--only",
+        "--exclude",
+        "--seeds",
+        "--output-dir",
+        "--jobs",
+        "--keep-going",
+        "--fail-fast",
+        "--offline",
+    ):
         assert name in options
 
 
@@ -122,8 +132,8 @@ def test_translate_gives_what_the_run_gave(miniature: Miniature, here: Path, ver
 
 def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_path: Path, command: Command) -> None:
     folder = miniature.copy(tmp_path / "chosen", "corpus", "base")
-    words = ("run", "mini.yaml", "--only", "zero-*,full", "--seeds", "1,2", "-o", "results/elsewhere", "-q", "--jobs", "2",
-             "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove")  # fmt: skip
+    words = ("run", "mini.yaml", "--only", "zero-*,full", "--seeds", "1,2", "-o", "results/elsewhere", "-q",
+             "--jobs", "2", "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove")  # fmt: skip
     done = command(folder, *words)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet: tables and errors only"
@@ -132,7 +142,8 @@ def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_pa
     assert {tuple(line.split(",")[:2]) for line in lines} == {
         ("source-copy", "0"), ("zero-shot", "1"), ("zero-shot", "2"), ("full", "1"), ("full", "2")
     }  # fmt: skip
-    labels = {spec["label"]: status["summary"]["losses"] for spec, status in finished(folder / "results/.mtsuite", "train")}
+    jobs = finished(folder / "results/.mtsuite", "train")
+    labels = {spec["label"]: status["summary"]["losses"] for spec, status in jobs}
     assert labels["full: translation (seed 1)"] != labels["full: translation (seed 2)"]
 
 
@@ -148,7 +159,16 @@ def test_two_processes_learn_what_one_learns(miniature: Miniature, tmp_path: Pat
     launcher = [script("accelerate"), "launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
                 "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", str(free_port()),
                 "-m", "mtsuite.cli"]  # fmt: skip
-    words = ["run", "mini.yaml", "--only", "full,landermt", "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove"]
+    words = [
+        "run",
+        "mini.yaml",
+        "--only",
+        "full,landermt",
+        "--set",
+        "metrics.names=[BLEU]",
+        "--set",
+        "transfer=!remove",
+    ]
     done = subprocess.run(
         [*launcher, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
     )

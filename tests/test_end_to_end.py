@@ -41,7 +41,9 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def scores_of(results: Path, method: str) -> list[tuple[str, str, str]]:
     found = rows(results / "scores.csv")
-    return [(r["direction"], r["metric"], r["score"]) for r in found if (r["method"], r["trained_on"]) == (method, "all")]
+    return [
+        (r["direction"], r["metric"], r["score"]) for r in found if (r["method"], r["trained_on"]) == (method, "all")
+    ]
 
 
 # -- what a run leaves ------------------------------------------------------------------------------
@@ -160,7 +162,9 @@ def test_two_runs_from_nothing_give_the_same_scores(miniature: Miniature, tmp_pa
     (tmp_path / "mini.yaml").write_text(MINIATURE)
     done = command(tmp_path, "run", "mini.yaml", "--jobs", "2", MTSUITE_HOME=str(tmp_path / "store"))
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "results" / "mini" / "scores.csv").read_bytes() == (miniature.results / "scores.csv").read_bytes()
+    assert (tmp_path / "results" / "mini" / "scores.csv").read_bytes() == (
+        miniature.results / "scores.csv"
+    ).read_bytes()
     assert files(tmp_path / "results" / "mini" / "translations") == files(miniature.results / "translations")
     assert not (tmp_path / "results" / ".mtsuite").exists()
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parent.parent
 RECIPE = ROOT / "recipes" / "real" / "tatoeba.yaml"
 PAIRS = {"tatoeba": ("en-de", "en-fr", "en-ar", "en-zh"), "tatoeba_nc": ("en-it",)}
 SMALL = (
-    "data.text.train=[$MTSUITE_DATA/tatoeba/{pair}/train.{lang}, $MTSUITE_DATA/tatoeba_nc/{pair}/train.{lang},"
-    " $MTSUITE_DATA/software/train.{lang}]",
+    "data.text.train=['$MTSUITE_DATA/tatoeba/{pair}/train.{lang}', '$MTSUITE_DATA/tatoeba_nc/{pair}/train.{lang}',"
+    " '$MTSUITE_DATA/software/train.{lang}']",
     "data.text.max_train_sentences=200",
     "data.text.max_test_sentences=4",
     "data.text.valid_sentences=10",
@@ -65,7 +65,17 @@ def test_the_real_recipe_in_miniature(tmp_path: Path, origin: str) -> None:
     data = made_data(tmp_path / "data") if origin == "made" else real_data()
     if data is None:
         pytest.skip("the real text is not on this machine; set MTSUITE_DATA to its folder")
-    command = [sys.executable, "-m", "mtsuite.cli", "run", str(RECIPE), "-o", str(tmp_path / "results" / "real"), "-j", "1"]
+    command = [
+        sys.executable,
+        "-m",
+        "mtsuite.cli",
+        "run",
+        str(RECIPE),
+        "-o",
+        str(tmp_path / "results" / "real"),
+        "-j",
+        "1",
+    ]
     if origin == "real":  # one run of all rows is enough; here it is the data that counts
         command += ["--only", "zero-shot,landermt"]
     for override in SMALL:

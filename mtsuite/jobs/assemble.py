@@ -89,7 +89,7 @@ def open_adapted(
     if method.phases():
         model.requires_grad_(False)
         torch.manual_seed(seed)
-        model = method.attach(model, artefacts, phase if phase is not None else trains[-1])
+        model = method.attach(model, artefacts, phase if phase is not None else trains[-1] if trains else "")
         for name in trains:
             if name == phase:
                 break

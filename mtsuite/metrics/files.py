@@ -74,6 +74,5 @@ def print_scores(found: Mapping[str, Sequence[MetricResult]], console: Console, 
         return
     for path, results in found.items():
         for result in results:
-            console.print(
-                f"{path}\t{result.metric}\t{result.score:.2f}\t{result.signature}", highlight=False, soft_wrap=True
-            )
+            # Not console.print: it turns tabs into blanks, and other programs read this.
+            print(path, result.metric, f"{result.score:.2f}", result.signature, sep="\t", file=console.file)

@@ -36,6 +36,15 @@ def _list(dumper: _Dumper, items: list[Any]) -> yaml.Node:
 _Dumper.add_representer(list, _list)
 
 
+def _text(dumper: _Dumper, text: str) -> yaml.Node:
+    # PyYAML writes these line breaks plain and reads them back as blanks.
+    style = '"' if any(mark in text for mark in "\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _text)
+
+
 def resolved_yaml(recipe: Recipe, folder: Path | None = None) -> str:
     """Every key of the recipe with its value, in the order of the schema; reads back to an equal recipe.
 
