@@ -1,4 +1,4 @@
-"""The real-text recipe in miniature: on real files where they are at hand, else on files of the same layout made here."""
+"""The real-text recipe in miniature: on real files where they are at hand, and on files of the same layout."""
 
 from __future__ import annotations
 

@@ -253,9 +253,10 @@ class _Planner:
         use = row.use or name
         config = method.config.model_dump(mode="json")
         roles: dict[str, str] = {}
-        trains = [phase for phase in method.phases() if isinstance(phase, Train)]
+        phases = list(method.phases())  # asked once: the phases are compared by identity below
+        trains = [phase for phase in phases if isinstance(phase, Train)]
         on = "" if trained_on == "all" else f" on {trained_on}"
-        for phase in method.phases():
+        for phase in phases:
             # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
             # direction is trained on afterwards: so the transfer matrix shares them.
             seen = directions if isinstance(phase, Train) and phase.text == "parallel" else recipe.directions
@@ -302,7 +303,7 @@ class _Planner:
                 )
             roles[PHASE + phase.name] = self.out.plan.add(job)
         if trains:
-            names = tuple((p.name, roles[PHASE + p.name]) for p in method.phases())
+            names = tuple((p.name, roles[PHASE + p.name]) for p in phases)
             self.out.trainings.append(Training(name, seed, trained_on, names))
         return roles
 

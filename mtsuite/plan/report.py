@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mtsuite.method import Train
 from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
@@ -91,15 +90,12 @@ def _transfer(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def _note(planned: Planned, name: str) -> str:
-    """Learning rates of a row, and what the method itself wants known."""
-    recipe, method, row = planned.recipe, planned.methods[name], planned.recipe.methods[name]
-    trains = [phase for phase in method.phases() if isinstance(phase, Train)]
+    """Learning rates of a row, as its training jobs have them, and what the method itself wants known."""
+    training = next((t for t in planned.trainings if t.method == name), None)
+    jobs = [planned.plan.jobs[key] for _, key in training.phases] if training is not None else []
+    trains = [job.spec for job in jobs if job.kind == "train"]
     parts = []
-    for phase in trains:
-        last = phase is trains[-1]
-        rate = (row.train.learning_rate or recipe.train.learning_rate) if last else None
-        optimizer = (row.train.optimizer if last else None) or recipe.train.optimizer
-        which = f" ({phase.name})" if len(trains) > 1 else ""
-        parts.append(f"{optimizer} {rate or phase.learning_rate:g}{which}")
-    note = ", ".join(parts)
-    return "; ".join(text for text in (note, method.note()) if text)
+    for spec in trains:
+        which = f" ({spec['phase']})" if len(trains) > 1 else ""
+        parts.append(f"{spec['train']['optimizer']} {spec['train']['learning_rate']:g}{which}")
+    return "; ".join(text for text in (", ".join(parts), planned.methods[name].note()) if text)

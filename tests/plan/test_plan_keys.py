@@ -106,9 +106,26 @@ def test_first_stage_of_mix_moe_is_shared_by_changes_of_the_second(planned) -> N
         assert other["mt-experts"] != base["mt-experts"], change
     for change in ("config.lm_experts=4", "config.stage1_learning_rate=1e-3", "config.slices=contiguous"):
         assert phases(planned(f"methods.mix-moe.{change}"), "mix-moe")["lm-experts"] != base["lm-experts"], change
-    rate = phases(planned("methods.mix-moe.train.learning_rate=7e-3"), "mix-moe")
-    assert rate["lm-experts"] == base["lm-experts"], "a row's rate is its last phase's"
-    assert rate["mt-experts"] != base["mt-experts"]
+
+
+def test_learning_rates_of_recipe_and_row_reach_the_last_phase(planned) -> None:  # type: ignore[no-untyped-def]
+    def rates(*overrides: str) -> dict[str, float]:
+        jobs = planned(*overrides).plan
+        return {
+            f"{job.label.split(' (')[0]}": job.spec["train"]["learning_rate"] for job in jobs if job.kind == "train"
+        }
+
+    own = rates()
+    shared = rates("train.learning_rate=7e-3")
+    assert shared["full: translation"] == shared["landermt: translation"] == shared["mix-moe: mt-experts"] == 7e-3
+    assert shared["mix-moe: lm-experts"] == own["mix-moe: lm-experts"], "an earlier phase keeps its own"
+    row = rates("train.learning_rate=7e-3", "methods.mix-moe.train.learning_rate=9e-3")
+    assert row["mix-moe: mt-experts"] == 9e-3
+    assert row["full: translation"] == 7e-3
+    assert row["mix-moe: lm-experts"] == own["mix-moe: lm-experts"]
+    base, other = phases(planned(), "mix-moe"), phases(planned("methods.mix-moe.train.learning_rate=9e-3"), "mix-moe")
+    assert base["lm-experts"] == other["lm-experts"]
+    assert base["mt-experts"] != other["mt-experts"]
 
 
 def test_seeds_train_anew_and_share_what_does_not_depend_on_them(planned) -> None:  # type: ignore[no-untyped-def]
