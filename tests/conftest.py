@@ -68,7 +68,7 @@ def command() -> Command:
 
     def go(folder: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [script("mtsuite"), *words], cwd=folder, env=environment(**env), capture_output=True, text=True, timeout=300
+            [script("mtsuite"), *words], cwd=folder, env=environment(**env), capture_output=True, text=True, timeout=900
         )
 
     return go

@@ -170,7 +170,7 @@ def test_two_processes_learn_what_one_learns(miniature: Miniature, tmp_path: Pat
         "transfer=!remove",
     ]
     done = subprocess.run(
-        [*launcher, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=300
+        [*launcher, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("Everything is in") == 1, "one process reports"

@@ -60,6 +60,8 @@ def test_ablation_and_transfer_share_what_table_1_has_made() -> None:
     first = phase_keys(table, "mix-moe")["lm-experts"]
     assert {dict(t.phases)["lm-experts"] for t in transfer.trainings if t.method == "mix-moe"} == {first}
     assert phase_keys(transfer, "full") == phase_keys(table, "full")
+    alone = {t.phases for t in table.trainings if t.trained_on != "all"}
+    assert alone < {t.phases for t in transfer.trainings}, "table1's own matrix is a part of it"
 
 
 def test_ablation_has_the_papers_rows_and_the_controls() -> None:
