@@ -11,6 +11,7 @@ and the signature is sacrebleu's own.  BLEU has two profiles:
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -28,9 +29,9 @@ class _Surface(Metric):
 
     segment_scores = True
 
+    @abstractmethod
     def _scorer(self, direction: Direction) -> Any:
         """sacrebleu's metric object for this direction."""
-        raise NotImplementedError
 
     def signature(self, direction: Direction) -> str:
         scorer = self._scorer(direction)
