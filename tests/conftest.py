@@ -32,7 +32,7 @@ model:
      row_tokens: 64, rows_per_batch: 8, steps: 20, warmup_steps: 2}
 prompts: {shots: 2}
 train:
-  {max_steps: 6, tokens_per_batch: 1024, mono_steps: 3, warmup_steps: 1, learning_rate: 3e-2, mixed_precision: "no"}
+  {max_steps: 6, tokens_per_batch: 1024, mono_steps: 3, warmup_steps: 1, learning_rate: 1e-3, mixed_precision: "no"}
 translate: {batch_size: 8, max_new_tokens: 16}
 metrics: {names: [BLEU, chrF, COMET]}
 significance: {rounds: 20}
