@@ -73,7 +73,8 @@ class _explained:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
         if isinstance(error, OSError | ValueError):
-            where = "a folder with config.json" if os.sep in self.name or self.name.startswith(".") else "a hub name"
+            is_folder = self.name.startswith((".", os.sep)) or Path(self.name).is_dir()
+            where = "a folder with config.json" if is_folder else "a hub name"
             hint = (
                 "Without a network only folders and cached models can be opened."
                 if self.offline
