@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from torch import nn
+
 from mtsuite.method import Method, Phase, Train
 
 
@@ -10,3 +12,6 @@ class FullFineTuning(Method):
 
     def phases(self) -> Sequence[Phase]:
         return [Train("translation")]
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        return model

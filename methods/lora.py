@@ -87,3 +87,8 @@ class LoRA(Method):
 
     def load(self, model: nn.Module, folder: Path) -> None:
         load_lora(model, folder)
+
+    def merge(self, model: Any) -> nn.Module:
+        """W + (alpha / r) B A in place of W."""
+        merged: nn.Module = model.merge_and_unload()
+        return merged

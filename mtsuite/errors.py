@@ -8,6 +8,9 @@ its traceback.
 from __future__ import annotations
 
 import difflib
+import os
+import sysconfig
+import traceback
 from collections.abc import Iterable
 
 
@@ -35,6 +38,17 @@ class MethodError(MTSuiteError):
     """A method cannot be found, configured or run."""
 
 
+class PluginError(MethodError):
+    """A method's own code failed before any model was there: its row fails, the others run.
+
+    ``phase`` says where: ``import``, ``configuration``, ``phases`` or another hook.
+    """
+
+    def __init__(self, message: str, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
 class MetricError(MTSuiteError):
     """A metric cannot be computed."""
 
@@ -50,3 +64,37 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
     return f"Known: {', '.join(names)}." if names else "None is known."
+
+
+_SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")
+_STANDARD = os.path.join(sysconfig.get_path("stdlib"), "")
+_LIBRARIES = frozenset(
+    {"torch", "transformers", "accelerate", "peft", "safetensors", "tokenizers", "datasets", "huggingface_hub",
+     "numpy", "scipy", "pydantic", "typer", "click", "rich", "yaml", "filelock", "sacrebleu"}
+)  # fmt: skip
+
+
+def raised_at(error: BaseException) -> str:
+    """Where in the code of a method an exception came from: ``my_idea.py:17, in loss``; empty for code of others.
+
+    The line is the innermost one outside the suite, its libraries and Python's own; where functions call one
+    another, the first is named as well, since that is the hook.
+    """
+    own = [f for f in traceback.extract_tb(error.__traceback__) if not _is_library(f.filename)]
+    if not own:
+        return ""
+    names = list(dict.fromkeys(f.name for f in (own[-1], own[0]) if f.name != "<module>"))
+    inside = f", in {', called by '.join(names)}" if names else ""
+    return f"{os.path.basename(own[-1].filename)}:{own[-1].lineno}{inside}"
+
+
+def _is_library(filename: str) -> bool:
+    if filename.startswith("<"):
+        return True
+    if filename.startswith(_SUITE):
+        return not filename.startswith(os.path.join(_SUITE, "methods", ""))
+    parts = filename.split(os.sep)
+    for place in ("site-packages", "dist-packages"):
+        if place in parts[:-1]:
+            return parts[parts.index(place) + 1] in _LIBRARIES
+    return filename.startswith(_STANDARD)

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 from pydantic import Field as Option
 
+from mtsuite.chart import Chart, Series
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MethodError, ModelError
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Artefacts",
+    "Chart",
     "Direction",
     "Method",
     "MethodConfig",
@@ -49,6 +51,7 @@ __all__ = [
     "Option",
     "Phase",
     "Probe",
+    "Series",
     "Train",
 ]
 
@@ -68,15 +71,19 @@ class Probe(BaseModel, ABC):
 
     The fields are its settings; together with the class they decide when two rows share the result,
     so keep out of them what only later phases use.
+
+    ``looks_at`` the base model (before any training: attach may use the result) or the trained one (after the
+    last ``Train``: the result is for ``Method.charts`` alone, translation does not wait for it).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ClassVar[str] = "probe"
+    looks_at: ClassVar[Literal["base", "trained"]] = "base"
 
     @abstractmethod
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
-        """Look at the base model over the text and return named tensors."""
+        """Look at the model (in eval mode, nothing requires gradients) over the text and return named tensors."""
 
 
 @dataclass(frozen=True)
@@ -146,6 +153,10 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         """A few words for the table's notes, when the row needs them (data beyond the others', say)."""
         return ""
 
+    def mark(self) -> str:
+        """One word behind the row's label in every table, when its numbers need a warning (``leaky``, say)."""
+        return ""
+
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
         """Parameters the last phase will train, from shapes alone (``model`` holds no numbers).
 
@@ -183,9 +194,18 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         """Parameters that take part when one token is computed (all, unless the method routes)."""
         return sum(p.numel() for p in model.parameters())
 
-    def trace(self, model: nn.Module) -> dict[str, Tensor]:
-        """Arrays worth a figure, recorded while translating (expert load, routing weights, …)."""
-        return {}
+    def merge(self, model: nn.Module) -> nn.Module | None:
+        """The trained model as a plain model of the base's kind, for ``mtsuite export``; ``model`` may be changed.
+
+        None (the default) says that there is no such model, as where the forward pass depends on the direction.
+        """
+        return None
+
+    # -- what there is to see -----------------------------------------------------------------------
+
+    def charts(self, artefacts: Artefacts) -> Sequence[Chart]:
+        """Figures made from the probes' tensors; drawn and written with the report, where no model is loaded."""
+        return ()
 
     # -- saving and loading -------------------------------------------------------------------------
 

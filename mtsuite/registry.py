@@ -1,31 +1,37 @@
 """Finding methods: by registered name, or by ``path/to/file.py:ClassName``.
 
 Methods are registered under the entry-point group ``mtsuite.methods``, the suite's own like everyone
-else's.  A plug-in that cannot be imported never stops the others: it is listed with its reason.
+else's.  A plug-in that cannot be imported, or that raises when it is asked for its phases, never stops the
+others: that is a ``PluginError`` of its own, and what it prints is told with its name.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import inspect
+import io
+import json
+import logging
 import sys
-import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from mtsuite.errors import MethodError, did_you_mean
-from mtsuite.method import Method
+from mtsuite.errors import MethodError, MTSuiteError, PluginError, did_you_mean, raised_at
+from mtsuite.method import Method, MethodConfig, Probe, Train
 
 GROUP = "mtsuite.methods"
-_OWN = "mtsuite"
+OWN = "mtsuite"  # the suite's own distribution
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ def registered() -> dict[str, Registered]:
     """All registered methods by name, the suite's own winning over others of the same name."""
     found: dict[str, Registered] = {}
     for entry in _all():
-        if entry.name not in found or entry.distribution == _OWN:
+        if entry.name not in found or entry.distribution == OWN:
             found[entry.name] = entry
     return dict(sorted(found.items()))
 
@@ -65,8 +71,8 @@ def _all() -> list[Registered]:
 def find_method(use: str) -> type[Method]:
     """The class behind a name or ``file.py:ClassName``.
 
-    Raises MethodError: unknown name (with the nearest), two distributions under one name, a plug-in
-    that cannot be imported (with the line where it failed), a class that is no Method.
+    Raises MethodError: unknown name (with the nearest), two distributions under one name, a class that is
+    no Method; PluginError: a plug-in that cannot be imported (with the line where it failed).
     """
     if ".py" in use:
         return _from_file(use)
@@ -81,13 +87,36 @@ def find_method(use: str) -> type[Method]:
             f"Unknown method {use!r}. {did_you_mean(use, registered())} "
             "`mtsuite methods list` shows all; a file is named as path/to/file.py:ClassName."
         )
-    try:
+    with code_of(
+        use, "import", f"Method {use!r} ({entry.target}, distribution {entry.distribution}) cannot be imported"
+    ):
         cls = entry.point.load()
-    except Exception as error:
-        raise MethodError(
-            f"Method {use!r} ({entry.target}, distribution {entry.distribution}) cannot be imported: {_where(error)}"
-        ) from error
     return _checked(cls, use)
+
+
+@contextlib.contextmanager
+def code_of(use: str, phase: str, failure: str) -> Iterator[None]:
+    """Run code of a method: what it raises becomes a PluginError, what it prints a warning with its name."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            yield
+    except MTSuiteError:
+        raise
+    except (Exception, SystemExit) as error:  # a script without a guard may call sys.exit when it is imported
+        raise PluginError(f"{failure}: {_told(error)}", phase) from error
+    finally:
+        if text := printed.getvalue().strip():
+            log.warning("warning: method %s printed %r (%s)", use, text.splitlines()[0][:200], phase)
+
+
+def _told(error: BaseException) -> str:
+    """An exception with its place in the method's code."""
+    if isinstance(error, SyntaxError):
+        return f"{Path(error.filename or '').name}:{error.lineno}: {error.msg}"
+    place = raised_at(error)
+    text = f"{type(error).__name__}: {error}".removesuffix(": ")
+    return f"{place}: {text}" if place else text
 
 
 @functools.lru_cache(maxsize=64)
@@ -114,10 +143,8 @@ def _from_file(use: str) -> type[Method]:
     if not path.is_file():
         raise MethodError(f"{use}: there is no file {file}. {_near_files(path)}")
     stat = path.stat()
-    try:
+    with code_of(use, "import", f"{use}: the file cannot be imported"):
         module = _module_from_file(path, (stat.st_mtime_ns, stat.st_size))
-    except Exception as error:
-        raise MethodError(f"{use}: the file cannot be imported: {_where(error)}") from error
     if not hasattr(module, name):
         own = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Method) and v is not Method]
         raise MethodError(f"{use}: the file has no class {name!r}. {did_you_mean(name, own)}")
@@ -133,34 +160,82 @@ def _near_files(path: Path) -> str:
 def _checked(cls: Any, use: str) -> type[Method]:
     if not (inspect.isclass(cls) and issubclass(cls, Method)):
         raise MethodError(f"{use}: expected a class that derives from mtsuite.method.Method; found {cls!r}.")
+    if not (inspect.isclass(cls.Config) and issubclass(cls.Config, MethodConfig)):
+        raise MethodError(
+            f"{use}: expected Config to derive from mtsuite.method.MethodConfig; found {cls.Config!r}. "
+            "Write `class Config(MethodConfig):` with a field `name: type = Option(default, description=…)` a setting."
+        )
     return cls
 
 
-def _where(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [f for f in frames if "importlib" not in f.filename]
-    if isinstance(error, SyntaxError):
-        return f"{Path(error.filename or '').name}:{error.lineno}: {error.msg}"
-    place = f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""
-    return f"{place}{type(error).__name__}: {error}"
-
-
 def configure(use: str, config: dict[str, Any]) -> Method:
-    """An instance with a checked configuration.  Raises MethodError naming every wrong field."""
+    """An instance with a checked configuration.
+
+    Raises MethodError naming every wrong field, PluginError when the class raises anything else.
+    """
     cls = find_method(use)
-    try:
-        return cls(cls.Config.model_validate(config))
-    except ValidationError as error:
-        lines = []
-        for problem in error.errors():
-            key = ".".join(str(part) for part in problem["loc"])
-            if problem["type"] == "extra_forbidden":
-                lines.append(f"config.{key}: unknown key. {did_you_mean(key, cls.Config.model_fields)}")
-            elif problem["type"] == "missing":
-                lines.append(f"config.{key}: missing.")
-            else:
-                lines.append(f"config.{key}: {problem['msg']}; found {problem['input']!r}.")
-        raise MethodError(f"Method {use!r}: " + " ".join(lines)) from error
+    with code_of(use, "configuration", f"Method {use!r} cannot be configured"):
+        try:
+            settings = cls.Config.model_validate(config)
+        except ValidationError as error:
+            raise _mistyped(use, cls, error) from error
+        return cls(settings)
+
+
+def _mistyped(use: str, cls: type[Method], error: ValidationError) -> MethodError:
+    lines = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        if problem["type"] == "extra_forbidden":
+            lines.append(f"config.{key}: unknown key. {did_you_mean(key, cls.Config.model_fields)}")
+        elif problem["type"] == "missing":
+            lines.append(f"config.{key}: missing.")
+        else:
+            lines.append(f"config.{key}: {problem['msg']}; found {problem['input']!r}.")
+    return MethodError(f"Method {use!r}: " + " ".join(lines))
+
+
+def examine(method: Method, use: str) -> None:
+    """Ask a method what every plan and report asks of it, so that what raises there fails its row alone.
+
+    Raises PluginError, with the hook as its phase.
+    """
+
+    def asking(what: str) -> contextlib.AbstractContextManager[None]:
+        return code_of(use, what.removesuffix("()"), f"Method {use!r}: {what} failed")
+
+    with asking("phases()"):
+        _check_phases(method, use)
+    with asking("configuration"):
+        told = [p.model_dump(mode="json") for p in (method.config, *method.phases()) if isinstance(p, BaseModel)]
+        json.dumps(told, allow_nan=False)  # content keys are made of it
+    with asking("source"):
+        for cls in (type(method), *(type(phase) for phase in method.phases() if isinstance(phase, Probe))):
+            identity(cls)
+    with asking("note()"):
+        method.note()
+    with asking("mark()"):
+        method.mark()
+    with asking("shots"):
+        bool(method.shots)
+
+
+def _check_phases(method: Method, use: str) -> None:
+    phases = method.phases()
+    if not isinstance(phases, list | tuple) or not all(isinstance(phase, Probe | Train) for phase in phases):
+        raise PluginError(f"Method {use!r}: phases() gave {phases!r}; expected a list of Probe and Train.", "phases")
+    names = [phase.name for phase in phases]
+    if len(set(names)) < len(names):
+        raise PluginError(f"Method {use!r}: two phases have one name: {', '.join(names)}.", "phases")
+    known = type(method).Config.model_fields
+    for phase in phases:
+        unknown = sorted(set((phase.settings if isinstance(phase, Train) else None) or ()) - set(known))
+        if unknown:
+            raise PluginError(
+                f"Method {use!r}: phase {phase.name!r} names settings that the configuration has not: "
+                f"{', '.join(unknown)}. {did_you_mean(unknown[0], known)}",
+                "phases",
+            )
 
 
 def identity(cls: type) -> str:

@@ -32,7 +32,8 @@ POOL = 24  # batches sorted by length together: enough for little padding, few e
 class Batch:
     """Token ids (rows, length), attention mask and labels of the same shape, and what they are.
 
-    ``direction`` is None for monolingual text; ``language`` is the target's, or the text's.
+    ``direction`` is None for monolingual text; ``language`` is the target's, or the text's.  ``replayed`` text comes on
+    top of the parallel text that rows share.
     """
 
     input_ids: Tensor
@@ -40,6 +41,7 @@ class Batch:
     labels: Tensor
     direction: Direction | None
     language: str
+    replayed: bool = False
 
     @property
     def target_tokens(self) -> int:
@@ -284,6 +286,26 @@ class MonolingualStream:
         while True:
             yield from (sentences[i] for i in _permutation(len(sentences), "mono", seed, code, epoch))
             epoch += 1
+
+
+class ReplayStream:
+    """A parallel stream whose every update also holds a little monolingual text, languages taking turns.
+
+    ``share`` is the monolingual part of all tokens.  The parallel part is untouched: it is the stream of the
+    rows without replay, batch by batch.
+    """
+
+    def __init__(self, parallel: ParallelStream, share: float, *, seed: int, tokens_per_update: int) -> None:
+        self._parallel = parallel
+        tokens = max(2, round(share / (1.0 - share) * tokens_per_update))
+        self._monolingual = MonolingualStream(parallel.text, seed=seed, tokens_per_batch=tokens)
+
+    @property
+    def too_long(self) -> int:
+        return self._parallel.too_long
+
+    def update(self) -> list[Batch]:
+        return [*self._parallel.update(), *(replace(b, replayed=True) for b in self._monolingual.update())]
 
 
 def packed(documents: Iterator[str], tokenizer: Any, length: int, chunk: int = 256) -> Iterator[list[int]]:

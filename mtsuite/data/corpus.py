@@ -31,6 +31,7 @@ SCHEMA = 1
 Pair = tuple[str, str]
 Segments = Sequence[tuple[str, str]]
 Split = Literal["train", "valid"]
+VALIDATION = "validation"  # stands for the validation pairs where a test set is named
 
 
 class Corpus:
@@ -103,8 +104,10 @@ class Corpus:
     def test(self, direction: Direction, test_set: str | None = None) -> list[tuple[str, str]]:
         """``(source, reference)`` segments of a test set, in its order; without a name, the direction's first set.
 
-        Raises DataError when the direction has no such test set.
+        ``VALIDATION`` names the held-out pairs.  Raises DataError when the direction has no such test set.
         """
+        if test_set == VALIDATION:
+            return self.pairs("valid", direction)
         names = self.test_sets_for(direction)
         if not names:
             served = ", ".join(sorted({d for entry in self.info["test_sets"].values() for d in entry["directions"]}))

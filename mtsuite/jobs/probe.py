@@ -1,4 +1,4 @@
-"""A method's phase that looks: tensors about the base model over held-out text."""
+"""A method's phase that looks: tensors about the base model, or the trained one, over held-out text."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from mtsuite.jobs.assemble import open_base, open_method, open_text
+from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Probe
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -21,7 +24,11 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     method = open_method(spec)
     probe = next(p for p in method.phases() if isinstance(p, Probe) and p.name == spec["phase"])
     text = open_text(spec, inputs, context)
-    model = open_base(spec, inputs, context)
+    model: nn.Module = open_base(spec, inputs, context)
+    if probe.looks_at == "trained":
+        device = next(model.parameters()).device
+        model, _ = open_adapted(method, model, inputs, None, seed=spec["seed"])
+        model.to(device).eval()
     model.requires_grad_(False)
     torch.manual_seed(0)
     started = time.perf_counter()

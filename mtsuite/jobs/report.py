@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mtsuite.chart import check
 from mtsuite.jobs.context import JobContext
+from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
-from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS
-
-ALL = "all"
+from mtsuite.registry import configure
+from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
     _write_json(output / "report.json", _report_json(spec, inputs, scores))
+    _write_json(output / "charts.json", _charts(spec, inputs))
     context.progress(step=1, total=2, text="tables and figures")
     report = build_report(output)
     return {"files": len(report.files)}
@@ -76,10 +78,13 @@ def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> 
 
 
 def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[list[Any]]:
-    """One row a method and seed; times and parameters of all its phases, of the model trained on everything."""
+    """One row a method and seed, of the table's model, or models where every direction has its own.
+
+    Times and trained parameters are summed over phases and models; memory is the largest.
+    """
     decoded: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for line in spec["lines"]:
-        if line["trained_on"] == ALL and line["translations"] in inputs:
+        if line["trained_on"] in TABLE and line["translations"] in inputs:
             decoded.setdefault((line["method"], line["seed"]), []).append(_summary(inputs[line["translations"]]))
     for (method, seed), translations in decoded.items():
         seconds = sum(t.get("translate_seconds", 0.0) for t in translations)
@@ -88,25 +93,22 @@ def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[lis
         total, active = (
             _mean([t[name] for t in translations if name in t]) for name in ("total_parameters", "active_parameters")
         )
-        phases = [
-            _summary(inputs[key])
+        models = [
+            [_summary(inputs[key]) for _, key in training["phases"] if key in inputs]
             for training in spec["trainings"]
-            if (training["method"], training["seed"], training["trained_on"]) == (method, seed, ALL)
-            for _, key in training["phases"]
-            if key in inputs
+            if (training["method"], training["seed"], training["transfer"]) == (method, seed, False)
         ]
-        trains = [phase for phase in phases if "trainable_parameters" in phase]
-        if not trains:
+        trains = [[phase for phase in phases if "trainable_parameters" in phase] for phases in models]
+        if not any(trains):
             yield [method, seed, 0 if total else "", total, active, "", "", "", speed]
             continue
-        time = sum(phase.get("train_seconds", phase.get("seconds", 0.0)) for phase in phases)
-        rate = sum(p["tokens"] for p in trains) / max(1e-9, sum(p["train_seconds"] for p in trains))
-        memory = max(phase["peak_memory_mb"] for phase in trains)
-        # What one phase trains may be a part of what another does: the table shows the translation phase's.
-        yield [
-            method, seed, trains[-1]["trainable_parameters"], total, active, round(time, 2), round(rate, 1),
-            round(memory, 1), speed,
-        ]  # fmt: skip
+        time = sum(p.get("train_seconds", p.get("seconds", 0.0)) for phases in models for p in phases)
+        flat = [phase for phases in trains for phase in phases]
+        rate = sum(p["tokens"] for p in flat) / max(1e-9, sum(p["train_seconds"] for p in flat))
+        memory = max(phase["peak_memory_mb"] for phase in flat)
+        # What one phase trains may be a part of what another does: the table shows the last phase's.
+        trained = sum(phases[-1]["trainable_parameters"] for phases in trains if phases)
+        yield [method, seed, trained, total, active, round(time, 2), round(rate, 1), round(memory, 1), speed]
 
 
 def _mean(values: list[float]) -> int | str:
@@ -153,7 +155,8 @@ def _results(
 ) -> list[MetricResult]:
     found = []
     for seed in spec["seeds"]:
-        entry = scores.get((method, seed, ALL, direction, test_set), {}).get(metric)
+        lines = (scores.get((method, seed, on, direction, test_set)) for on in sorted(TABLE))
+        entry = next((line for line in lines if line is not None), {}).get(metric)
         if entry is not None and "error" not in entry:
             found.append(MetricResult.from_dict(entry))
     return found
@@ -219,7 +222,7 @@ def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Fingerprints of the parallel text that each model consumed; equal within a seed and a set of directions."""
     streams: list[dict[str, Any]] = []
-    groups: dict[tuple[int, str], set[str]] = {}
+    groups: dict[tuple[int, str, bool], set[str]] = {}
     for training in spec["trainings"]:
         for name, key in training["phases"]:
             summary = _summary(inputs[key]) if key in inputs else {}
@@ -233,9 +236,11 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
                 "fingerprint": summary["fingerprint"],
                 "target_tokens": summary["target_tokens"],
                 "updates": summary["updates"],
+                "transfer": training["transfer"],
             }
             streams.append(stream)
-            groups.setdefault((training["seed"], training["trained_on"]), set()).add(summary["fingerprint"])
+            group = (training["seed"], training["trained_on"], training["transfer"])
+            groups.setdefault(group, set()).add(summary["fingerprint"])
     consistent = all(len(found) == 1 for found in groups.values())
     message = (
         "All trained rows consumed the same stream of parallel text, batch by batch."
@@ -250,16 +255,43 @@ def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120)
     """Loss of the translation phase by update, averaged in at most ``points`` steps, of the first seed."""
     curves: dict[str, list[list[float]]] = {}
     for training in spec["trainings"]:
-        key = training["phases"][-1][1]
-        if training["trained_on"] != ALL or training["seed"] != spec["seeds"][0] or key not in inputs:
+        if training["trained_on"] != "all" or training["transfer"] or training["seed"] != spec["seeds"][0]:
             continue
-        losses = _summary(inputs[key])["losses"]
+        phases = [_summary(inputs[key]) for _, key in training["phases"] if key in inputs]
+        learned = [phase["losses"] for phase in phases if phase.get("text") == "parallel"]
+        if not learned:
+            continue
+        losses = learned[-1]
         width = max(1, -(-len(losses) // points))
         chunks = [losses[start : start + width] for start in range(0, len(losses), width)]
         curves[training["method"]] = [
             [min(len(losses), (i + 1) * width), sum(chunk) / len(chunk)] for i, chunk in enumerate(chunks)
         ]
     return curves
+
+
+def _charts(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """What the methods show of their first seed's model; a method that fails at it is noted, the report goes on."""
+    charts: list[dict[str, Any]] = []
+    problems: list[str] = []
+    for training in spec["trainings"]:
+        name = training["method"]
+        if training["trained_on"] != "all" or training["transfer"] or training["seed"] != spec["seeds"][0]:
+            continue
+        folders = {phase: inputs[key] for phase, key in training["phases"] if key in inputs}
+        if len(folders) < len(training["phases"]):
+            continue
+        settings = spec["charts"][name]
+        try:
+            method = configure(settings["_use"], settings["config"])
+            made = list(method.charts(Artefacts(folders)))
+            for chart in made:
+                check(chart)
+        except Exception as error:  # a plug-in's: whatever it raises must not cost the tables
+            problems.append(f"The charts of {name} could not be made: {type(error).__name__}: {error}")
+            continue
+        charts += [{"method": name, **chart.to_dict()} for chart in made]
+    return {"charts": charts, "problems": problems}
 
 
 def _write_csv(path: Path, columns: tuple[str, ...], rows: Iterable[list[Any]]) -> None:

@@ -17,7 +17,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     """Train one phase and save what it trained; leaves ``checkpoint/`` while it runs, and removes it."""
     import torch
 
-    from mtsuite.data.batches import MonolingualStream, ParallelStream
+    from mtsuite.data.batches import MonolingualStream, ParallelStream, ReplayStream
     from mtsuite.train import memory
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
@@ -37,7 +37,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             parameter.data = parameter.data.float()  # trained weights are updated in full precision
     model = model.to(accelerator.device)
     trained = {id(p) for p in model.parameters() if p.requires_grad}
-    stream: ParallelStream | MonolingualStream
+    stream: ParallelStream | MonolingualStream | ReplayStream
     if phase.text == "parallel":
         stream = ParallelStream(
             text,
@@ -47,6 +47,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             accumulation=settings["gradient_accumulation_steps"],
             loss_on=phase.loss_on,
         )
+        if share := settings.get("monolingual_replay"):
+            per_update = settings["tokens_per_batch"] * settings["gradient_accumulation_steps"]
+            stream = ReplayStream(stream, share, seed=spec["seed"], tokens_per_update=per_update)
     else:
         stream = MonolingualStream(
             text,
@@ -92,6 +95,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "active_parameters": method.active_parameters(model),
         "tokens": result.tokens,
         "target_tokens": result.target_tokens,
+        "replayed_tokens": result.replayed_tokens,
         "padding_share": result.padding_tokens / max(1, result.tokens),
         "too_long": stream.too_long,
         "updates": len(result.losses),

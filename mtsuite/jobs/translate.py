@@ -18,9 +18,7 @@ from mtsuite.translate.decode import Decoding, translate
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
-    """Write ``hypotheses.txt``, one line a segment, and ``trace.safetensors`` if the method shows something."""
-    from safetensors.torch import save_file
-
+    """Write ``hypotheses.txt``, one line a segment."""
     direction = Direction.parse(spec["direction"])
     text = open_text(spec, inputs, context)
     pairs = text.corpus.test(direction, spec["test_set"])
@@ -33,9 +31,6 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     result = _decoded(spec, text, method, model, direction, sources, context)
     seconds = time.perf_counter() - started
     (output / "hypotheses.txt").write_text("".join(line + "\n" for line in result.lines), encoding="utf-8")
-    trace = method.trace(model)
-    if trace:
-        save_file({n: t.detach().cpu().contiguous() for n, t in trace.items()}, output / "trace.safetensors")
     return {
         "segments": len(sources),
         "translate_seconds": seconds,

@@ -1,14 +1,14 @@
-"""The base model that the suite makes itself: BLOOM's architecture, small, with its own tokenizer."""
+"""The base model that the suite makes itself: BLOOM's or LLaMA's architecture, small, with its own tokenizer."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import BloomConfig, LlamaConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 SHIPPED = Path(__file__).parent / "embedded"
 CARD = "base.json"
@@ -32,23 +32,35 @@ def train_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenize
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>", pad_token="<pad>")
 
 
-def new_model(settings: dict[str, Any], tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
-    """A BLOOM model with random weights; ``settings`` are the recipe's ``model.pretrain``."""
-    import torch
-    from transformers import BloomConfig, BloomForCausalLM
+def architecture(settings: Mapping[str, Any], vocabulary: int, **special: int | None) -> BloomConfig | LlamaConfig:
+    """The configuration of the model that ``settings`` (the recipe's ``model.pretrain``) describe."""
+    from transformers import BloomConfig, LlamaConfig
 
-    config = BloomConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=settings["hidden_size"],
-        n_layer=settings["layers"],
-        n_head=settings["heads"],
-        bos_token_id=tokenizer.eos_token_id,
-        eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
+    hidden, layers, heads = settings["hidden_size"], settings["layers"], settings["heads"]
+    if settings.get("family", "bloom") == "bloom":
+        return BloomConfig(vocab_size=vocabulary, hidden_size=hidden, n_layer=layers, n_head=heads, **special)
+    return LlamaConfig(
+        vocab_size=vocabulary,
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        intermediate_size=8 * -(-hidden // 3),  # three matrices of 8/3 d neurons weigh as much as two of 4 d
+        tie_word_embeddings=True,  # as in BLOOM
+        **special,
     )
+
+
+def new_model(settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, seed: int) -> PreTrainedModel:
+    """A model with random weights; ``settings`` are the recipe's ``model.pretrain``."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
+    config = architecture(settings, len(tokenizer), bos_token_id=eos, eos_token_id=eos, pad_token_id=pad)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return BloomForCausalLM(config)
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
+        return model
 
 
 def shipped_for(fingerprint: str) -> Path | None:

@@ -15,18 +15,20 @@ from pydantic import ValidationError
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
-from mtsuite.errors import MethodError, RecipeError, did_you_mean
+from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train
+from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
 from mtsuite.plan.known import known_configuration, layer_count, window
 from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
 from mtsuite.recipe.tree import dotted
-from mtsuite.registry import configure, find_method, identity
+from mtsuite.registry import code_of, configure, examine, find_method, identity
 
 FLOOR = "source-copy"
+ALL, OWN = "all", "own"  # trained on every direction; each direction by a model that was trained on it alone
 
 
 @dataclass(frozen=True)
@@ -44,17 +46,24 @@ class Line:
 
 @dataclass(frozen=True)
 class Training:
-    """The phases of one trained model, in order: (name of the phase, key of its job)."""
+    """The phases of one trained model, in order: (name of the phase, key of its job).
+
+    ``transfer`` models are those of the transfer matrices, not of the table.
+    """
 
     method: str
     seed: int
     trained_on: str
     phases: tuple[tuple[str, str], ...]
+    transfer: bool = False
 
 
 @dataclass
 class Planned:
-    """A plan and what its results will be put together from."""
+    """A plan and what its results will be put together from.
+
+    ``broken`` are the rows whose method's own code fails; they have no jobs, and ``methods`` has them not.
+    """
 
     plan: Plan
     recipe: Recipe
@@ -62,6 +71,7 @@ class Planned:
     methods: dict[str, Method]
     lines: list[Line] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
+    broken: list[BrokenRow] = field(default_factory=list)
     corpus: str = ""
     base: str = ""
 
@@ -69,7 +79,8 @@ class Planned:
 def make_plan(read: ReadRecipe) -> Planned:
     """Plan a recipe; nothing runs.
 
-    Raises RecipeError, MethodError, DataError or MetricError for what can be known to fail.
+    Raises RecipeError, MethodError, DataError or MetricError for what can be known to fail.  A method whose code
+    fails is no error of the recipe: its row is left to ``Planned.broken``.
     """
     return _Planner(read).build()
 
@@ -79,9 +90,12 @@ class _Planner:
         self.read, self.recipe, self.folder = read, read.recipe, read.folder
         self._check_metrics()
         self.templates = self._templates()
-        self.methods = {name: self._method(name, row) for name, row in self.recipe.methods.items()}
+        self.broken: list[BrokenRow] = []
+        self.methods: dict[str, Method] = {}
+        for name, row in self.recipe.methods.items():
+            self._method(name, row)
         self._check_model()
-        self.out = Planned(Plan(), self.recipe, self.folder, self.methods)
+        self.out = Planned(Plan(), self.recipe, self.folder, self.methods, broken=self.broken)
         self.model = {
             "dtype": self.recipe.model.dtype,
             "trust_remote_code": self.recipe.model.trust_remote_code,
@@ -103,28 +117,42 @@ class _Planner:
         }
         if recipe.report.floor:
             for direction in recipe.directions:
-                self._line(FLOOR, None, 0, "all", direction, {})
+                self._line(FLOOR, None, 0, ALL, direction, {})
         for seed in recipe.seeds:
-            for name in recipe.methods:
-                phases = self._phases(name, seed, recipe.directions, recipe.train.max_steps, "all")
+            for name in self.methods:
+                if recipe.methods[name].one_model_per_direction:
+                    self._separate(name, seed)
+                    continue
+                phases = self._phases(name, seed, recipe.directions, recipe.train.max_steps, ALL)
                 for direction in recipe.directions:
-                    self._line(name, self.methods[name], seed, "all", direction, phases)
+                    self._line(name, self.methods[name], seed, ALL, direction, phases)
         if recipe.transfer is not None:
             for seed in recipe.seeds:
                 for name in recipe.transfer.methods:
-                    self._transfer(name, seed)
+                    if name in self.methods:
+                        self._transfer(name, seed)
         return self.out
+
+    def _separate(self, name: str, seed: int) -> None:
+        """One model a direction, each with the direction's share of the updates that joint training has."""
+        recipe = self.recipe
+        self._check_trains(name, f"methods.{name}.one_model_per_direction")
+        steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
+        for direction in recipe.directions:
+            phases = self._phases(name, seed, [direction], steps, direction)
+            self._line(name, self.methods[name], seed, OWN, direction, phases)
+
+    def _check_trains(self, name: str, key: str) -> None:
+        if not any(isinstance(phase, Train) for phase in self.methods[name].phases()):
+            raise RecipeError(f"{key}: {name!r} trains nothing; name rows that are trained.")
 
     def _transfer(self, name: str, seed: int) -> None:
         recipe = self.recipe
         assert recipe.transfer is not None
-        if not any(isinstance(phase, Train) for phase in self.methods[name].phases()):
-            raise RecipeError(
-                f"transfer.methods: {name!r} trains nothing, so it has no transfer matrix; name rows that are trained."
-            )
+        self._check_trains(name, "transfer.methods")
         steps = recipe.transfer.max_steps or recipe.train.max_steps
         for trained_on in recipe.transfer.directions or recipe.directions:
-            phases = self._phases(name, seed, [trained_on], steps, trained_on)
+            phases = self._phases(name, seed, [trained_on], steps, trained_on, transfer=True)
             for direction in recipe.directions:
                 self._line(name, self.methods[name], seed, trained_on, direction, phases)
 
@@ -141,18 +169,22 @@ class _Planner:
             )
         return templates
 
-    def _method(self, name: str, row: Row) -> Method:
+    def _method(self, name: str, row: Row) -> None:
+        """Put the row's method among ``methods``, or among ``broken`` when its own code fails."""
         use = row.use or name
         try:
-            return configure(use, row.config)
+            method = configure(use, row.config)
+            examine(method, use)
+        except PluginError as error:
+            self.broken.append(BrokenRow.of(name, use, error))
         except MethodError as error:
             cause = error.__cause__
             if isinstance(cause, ValidationError) and isinstance(self.read, LocatedRecipe):
                 raise self.read.explain(cause, ("methods", name, "config"), find_method(use).Config) from error
-            if cause is None or isinstance(cause, ValidationError):
-                keys = ("methods", name, "use") if row.use else ("methods", name)
-                raise self._error(keys, str(error)) from error
-            raise MethodError(f"methods.{name}: {error}") from error  # a plug-in that cannot be imported
+            keys = ("methods", name, "use") if row.use else ("methods", name)
+            raise self._error(keys, str(error)) from error
+        else:
+            self.methods[name] = method
 
     # -- what can be known to fail ------------------------------------------------------------------
 
@@ -183,10 +215,16 @@ class _Planner:
                 ("train", "max_length"),
                 f"{recipe.train.max_length} tokens, but the model's window is {longest}: set it to {longest} or less.",
             )
-        for name, method in self.methods.items():
+        if layers is None:
+            return
+        for name, method in list(self.methods.items()):
+            use = recipe.methods[name].use or name
             try:
-                if layers is not None:
+                with code_of(use, "check", f"Method {use!r}: check() failed"):
                     method.check(layers, recipe.parsed_directions())
+            except PluginError as error:
+                self.broken.append(BrokenRow.of(name, use, error))
+                del self.methods[name]
             except MethodError as error:
                 raise self._error(("methods", name), str(error)) from error
 
@@ -194,7 +232,7 @@ class _Planner:
         from mtsuite.data.sources import check_source, source_fingerprint
 
         recipe = self.recipe
-        data = recipe.data.model_dump(mode="json")
+        data = recipe.data.model_dump(mode="json", exclude={"evaluate_on"})
         directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
         check_source(data, directions, self.folder)
         return self.out.plan.add(
@@ -217,6 +255,8 @@ class _Planner:
         recipe = self.recipe
         model = recipe.model
         pretrain = model.pretrain.model_dump(mode="json", exclude={"use_shipped", "directions"})
+        if pretrain["family"] == "bloom":
+            del pretrain["family"]  # as it was before there was another, so that what was made then still serves
         run = {"_use_shipped": model.pretrain.use_shipped, "_checkpoint_seconds": recipe.train.checkpoint_seconds}
         if model.name_or_path == "pretrain":
             spec: dict[str, Any] = {
@@ -247,72 +287,110 @@ class _Planner:
 
     # -- one row ----------------------------------------------------------------------------------
 
-    def _phases(self, name: str, seed: int, directions: list[str], steps: int, trained_on: str) -> dict[str, str]:
+    def _phases(
+        self, name: str, seed: int, directions: list[str], steps: int, trained_on: str, *, transfer: bool = False
+    ) -> dict[str, str]:
         """Jobs for the phases of a row; role -> key, for what comes after."""
         recipe, method, row = self.recipe, self.methods[name], self.recipe.methods[name]
-        use = row.use or name
-        config = method.config.model_dump(mode="json")
         roles: dict[str, str] = {}
+        shown: dict[str, str] = {}  # probes of the trained model: nothing waits for them but the report
         phases = list(method.phases())  # asked once: the phases are compared by identity below
         trains = [phase for phase in phases if isinstance(phase, Train)]
-        on = "" if trained_on == "all" else f" on {trained_on}"
         for phase in phases:
             # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
             # direction is trained on afterwards: so the transfer matrix shares them.
-            seen = directions if isinstance(phase, Train) and phase.text == "parallel" else recipe.directions
+            parallel = isinstance(phase, Train) and phase.text == "parallel"
             common = {
-                "directions": list(seen),
+                "directions": list(directions if parallel else recipe.directions),
                 "templates": self._template_spec(),
                 "max_length": recipe.train.max_length,
                 "model": self.model,
                 "phase": phase.name,
-                "_use": use,
+                "_use": row.use or name,
             }
             inputs = {"corpus": self.out.corpus, "base": self.out.base, **roles}
-            if isinstance(phase, Probe):
-                job = Job(
-                    "probe",
-                    f"{name}: {phase.name}",
-                    {
-                        "version": VERSIONS["probe"],
-                        "identity": identity(type(phase)),
-                        "settings": phase.model_dump(mode="json"),
-                        "_config": config,
-                        **common,
-                    },
-                    {"corpus": self.out.corpus, "base": self.out.base},
-                    cost=10.0,
-                )
-            else:
+            if isinstance(phase, Train):
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
-                job = Job(
-                    "train",
-                    f"{name}: {phase.name}{'' if mono else on} (seed {seed})",
-                    {
-                        "version": VERSIONS["train"],
-                        "identity": identity(type(method)),
-                        "config": config if phase.settings is None else {k: config[k] for k in phase.settings},
-                        "seed": seed,
-                        "train": self._train_spec(row, phase, updates, last=phase is trains[-1]),
-                        "_checkpoint_seconds": recipe.train.checkpoint_seconds,
-                        **common,
-                    },
-                    inputs,
-                    cost=updates * recipe.train.tokens_per_batch * recipe.train.gradient_accumulation_steps / 10_000,
+                on = "" if mono or trained_on == ALL else f" on {trained_on}"
+                spec = self._train_spec(row, phase, updates, last=phase is trains[-1])
+                job = self._train_job(
+                    f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
                 )
-            roles[PHASE + phase.name] = self.out.plan.add(job)
+                roles[PHASE + phase.name] = self.out.plan.add(job)
+            elif phase.looks_at == "base":
+                roles[PHASE + phase.name] = self.out.plan.add(
+                    self._probe_job(name, method, phase, None, common, inputs)
+                )
+            elif trained_on == ALL:  # its charts are of the table's joint models
+                shown[PHASE + phase.name] = self.out.plan.add(
+                    self._probe_job(name, method, phase, seed, common, inputs)
+                )
         if trains:
-            names = tuple((p.name, roles[PHASE + p.name]) for p in phases)
-            self.out.trainings.append(Training(name, seed, trained_on, names))
+            made = roles | shown
+            names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
+            self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
         return roles
+
+    def _probe_job(
+        self,
+        name: str,
+        method: Method,
+        probe: Probe,
+        seed: int | None,
+        common: dict[str, Any],
+        inputs: dict[str, str],
+    ) -> Job:
+        """A look at the base model, which rows of other configurations share, or (with a seed) at a trained one."""
+        spec = {
+            "version": VERSIONS["probe"],
+            "identity": identity(type(probe)),
+            "settings": probe.model_dump(mode="json"),
+            **common,
+        }
+        config = method.config.model_dump(mode="json")
+        if seed is not None:
+            return Job(
+                "probe",
+                f"{name}: {probe.name} (seed {seed})",
+                {**spec, "config": config, "seed": seed},
+                inputs,
+                cost=10.0,
+            )
+        base = {role: key for role, key in inputs.items() if not role.startswith(PHASE)}
+        return Job("probe", f"{name}: {probe.name}", {**spec, "_config": config}, base, cost=10.0)
+
+    def _train_job(
+        self,
+        label: str,
+        method: Method,
+        phase: Train,
+        seed: int,
+        budget: dict[str, Any],
+        common: dict[str, Any],
+        inputs: dict[str, str],
+    ) -> Job:
+        train, config = self.recipe.train, method.config.model_dump(mode="json")
+        spec = {
+            "version": VERSIONS["train"],
+            "identity": identity(type(method)),
+            "config": config if phase.settings is None else {key: config[key] for key in phase.settings},
+            "seed": seed,
+            "train": budget,
+            "_checkpoint_seconds": train.checkpoint_seconds,
+            **common,
+        }
+        tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
+        return Job("train", label, spec, inputs, cost=tokens / 10_000)
 
     def _train_spec(self, row: Row, phase: Train, steps: int, *, last: bool) -> dict[str, Any]:
         """The budget of one phase: the row's own values for its last phase, then the recipe's, then the method's."""
         train = self.recipe.train
         own = row.train if last else type(row.train)()
         shared = train.learning_rate if last else None
+        replay = train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
         return {
+            **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
             "steps": steps,
             "learning_rate": own.learning_rate or shared or phase.learning_rate,
             "optimizer": own.optimizer or train.optimizer,
@@ -342,7 +420,7 @@ class _Planner:
         phases: Mapping[str, str],
     ) -> None:
         recipe = self.recipe
-        on = "" if trained_on == "all" else f" (trained on {trained_on})"
+        on = {ALL: "", OWN: " (trained on it alone)"}.get(trained_on, f" (trained on {trained_on})")
         for test_set in self._test_sets(direction):
             spec: dict[str, Any] = {
                 "version": VERSIONS["translate"],
@@ -385,8 +463,11 @@ class _Planner:
             self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
 
     def _test_sets(self, direction: str) -> list[str]:
+        from mtsuite.data.corpus import VALIDATION
         from mtsuite.data.sources import test_set_names
 
+        if self.recipe.data.evaluate_on == "validation":
+            return [VALIDATION]
         names = test_set_names(self.recipe.data.model_dump(mode="json"), Direction.parse(direction), self.folder)
         if not names:
             raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")

@@ -58,13 +58,14 @@ def base_estimate(planned: Planned) -> BaseEstimate:
 def skeleton_of(planned: Planned) -> nn.Module | None:
     """The base model on the meta device (shapes without numbers), or None when its configuration is unknown."""
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM, BloomConfig
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from mtsuite.model.pretrained import architecture
 
     model = planned.recipe.model
     config: Any
     if model.name_or_path == "pretrain":
-        p = model.pretrain
-        config = BloomConfig(vocab_size=p.vocabulary, hidden_size=p.hidden_size, n_layer=p.layers, n_head=p.heads)
+        config = architecture(model.pretrain.model_dump(), model.pretrain.vocabulary)
     elif model.architecture:
         values = dict(model.architecture)
         config = AutoConfig.for_model(values.pop("model_type"), **values)

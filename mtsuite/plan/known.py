@@ -17,7 +17,7 @@ def known_configuration(recipe: Recipe, folder: Path) -> Mapping[str, Any]:
     """The model's configuration as far as the recipe or a local ``config.json`` tells it; empty when neither does."""
     model = recipe.model
     if model.name_or_path == "pretrain":
-        return {"model_type": "bloom", "n_layer": model.pretrain.layers}
+        return {"model_type": model.pretrain.family, "n_layer": model.pretrain.layers}
     if model.architecture:
         return model.architecture
     path = folder / model.name_or_path / "config.json"

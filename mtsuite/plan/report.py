@@ -12,6 +12,7 @@ from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.recipe.schema import Recipe
 from mtsuite.recipe.write import resolved_yaml
+from mtsuite.registry import identity
 
 SCHEMA = 1
 
@@ -50,6 +51,7 @@ def report_plan(
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "recipe_yaml": resolved_yaml(recipe, results),
         "report": _page(planned, command),
+        "charts": {name: _method(planned, name) for name in dict.fromkeys(t.method for t in planned.trainings)},
         "_failed": list(failed),
         "_environment": environment,
         "_comet": recipe.metrics.comet.model_dump(mode="json"),
@@ -67,7 +69,8 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "schema": SCHEMA,
         "title": recipe.title or recipe.name,
         "methods": [*floor, *recipe.methods],
-        "labels": {name: row.label or name for name, row in recipe.methods.items()},
+        "labels": {name: _label(planned, name) for name in recipe.methods},
+        "sweeps": _sweeps(recipe),
         "directions": recipe.directions,
         "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
         "baseline": recipe.report.baseline,
@@ -82,6 +85,32 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
     }
 
 
+def _method(planned: Planned, name: str) -> dict[str, Any]:
+    """What the report needs of a method to ask it for charts."""
+    method = planned.methods[name]
+    config = method.config.model_dump(mode="json")
+    return {"_use": planned.recipe.methods[name].use or name, "config": config, "identity": identity(type(method))}
+
+
+def _sweeps(recipe: Recipe) -> list[dict[str, Any]]:
+    """Rows that a sweep made, in groups: what was swept, and each row with its value."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for name, row in recipe.methods.items():
+        if row.swept is not None:
+            group = groups.setdefault(
+                (row.swept.row, row.swept.key),
+                {"row": row.swept.row, "label": row.swept.label, "key": row.swept.key, "points": []},
+            )
+            group["points"].append([row.swept.value, name])
+    return list(groups.values())
+
+
+def _label(planned: Planned, name: str) -> str:
+    label = planned.recipe.methods[name].label or name
+    mark = planned.methods[name].mark() if name in planned.methods else ""
+    return f"{label} ({mark})" if mark else label
+
+
 def _transfer(recipe: Recipe) -> dict[str, Any] | None:
     transfer = recipe.transfer
     if transfer is None:
@@ -90,7 +119,7 @@ def _transfer(recipe: Recipe) -> dict[str, Any] | None:
 
 
 def _note(planned: Planned, name: str) -> str:
-    """Learning rates of a row, as its training jobs have them, and what the method itself wants known."""
+    """How a row was trained, as its training jobs have it, and what the method itself wants known."""
     training = next((t for t in planned.trainings if t.method == name), None)
     jobs = [planned.plan.jobs[key] for _, key in training.phases] if training is not None else []
     trains = [job.spec for job in jobs if job.kind == "train"]
@@ -98,4 +127,10 @@ def _note(planned: Planned, name: str) -> str:
     for spec in trains:
         which = f" ({spec['phase']})" if len(trains) > 1 else ""
         parts.append(f"{spec['train']['optimizer']} {spec['train']['learning_rate']:g}{which}")
-    return "; ".join(text for text in (", ".join(parts), planned.methods[name].note()) if text)
+    told = [", ".join(parts), planned.methods[name].note() if name in planned.methods else ""]
+    replayed = max((spec["train"].get("monolingual_replay", 0.0) for spec in trains), default=0.0)
+    if replayed:
+        told.append(f"{replayed:.0%} of the tokens are monolingual text on top of the parallel text")
+    if planned.recipe.methods[name].one_model_per_direction and trains:
+        told.append(f"one model a direction, {trains[-1]['train']['steps']} updates each; parameters are all models'")
+    return "; ".join(text for text in told if text)

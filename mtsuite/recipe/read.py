@@ -17,6 +17,7 @@ from mtsuite.recipe.merge import fill_source, merge
 from mtsuite.recipe.overrides import apply_overrides
 from mtsuite.recipe.paths import make_absolute
 from mtsuite.recipe.schema import ReadRecipe, Recipe
+from mtsuite.recipe.sweep import expand_sweeps
 from mtsuite.recipe.tree import Entry, Listing, Mapping, Place, Problem, Scalar, dotted, shown
 
 
@@ -53,6 +54,7 @@ def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> LocatedRecip
     tree, problems = _read_with_parents(main)
     tree = apply_overrides(tree, overrides, Path.cwd(), problems)
     fill_source(tree)
+    expand_sweeps(tree, problems)
     name = tree.get("name")
     if name is None or (isinstance(name, Scalar) and name.value in ("", None)):
         start = Place(shown(main))

@@ -139,15 +139,23 @@ class Data(Section):
     )
     sacrebleu: SacrebleuTests = Field(SacrebleuTests(), description="Test sets by sacrebleu's names.")
     cleaning: Cleaning = Field(Cleaning(), description="Filters over the training pairs.")
+    evaluate_on: Literal["test", "validation"] = Field(
+        "test",
+        description="Text that is translated and scored; `validation` is for choosing settings without looking at a "
+        "test set.",
+    )
 
 
 # -- model --------------------------------------------------------------------------------------
 
 
 class Pretrain(Section):
-    """A base model that the suite pretrains itself on the recipe's text (BLOOM architecture)."""
+    """A base model that the suite pretrains itself on the recipe's text."""
 
-    hidden_size: int = Field(128, ge=8, description="Width d of the model; the feed-forward width is 4 d.")
+    family: Literal["bloom", "llama"] = Field(
+        "bloom", description="Architecture: BLOOM (plain feed-forward blocks) or LLaMA (gated ones, of 8/3 d neurons)."
+    )
+    hidden_size: int = Field(128, ge=8, description="Width d of the model; BLOOM's feed-forward width is 4 d.")
     layers: int = Field(4, ge=1, description="Number of transformer blocks.")
     heads: int = Field(4, ge=1, description="Attention heads; divides hidden_size.")
     vocabulary: int = Field(
@@ -245,6 +253,13 @@ class Train(Section):
     )
     warmup_steps: int = Field(10, ge=0, description="Updates of linear warm-up.")
     max_grad_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; empty: no clipping.")
+    monolingual_replay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="(row) Share of monolingual tokens mixed into training on parallel text, over all languages; they "
+        "come on top of the parallel budget.",
+    )
     mono_steps: int | None = Field(
         None, ge=1, description="Updates on monolingual text, for methods with such a stage; empty: half of max_steps."
     )
@@ -262,6 +277,7 @@ class TrainOverride(Section):
     learning_rate: float | None = Field(None, gt=0, description="Peak learning rate.")
     optimizer: Literal["adamw", "muon"] | None = Field(None, description="Optimizer.")
     weight_decay: float | None = Field(None, ge=0, description="Decoupled weight decay.")
+    monolingual_replay: float | None = Field(None, ge=0, lt=1, description="Share of monolingual tokens mixed in.")
 
 
 class Translate(Section):
@@ -315,6 +331,15 @@ class Significance(Section):
 # -- rows ---------------------------------------------------------------------------------------
 
 
+class Swept(Section):
+    """Where a row of a sweep came from; written by the suite."""
+
+    row: str = Field(description="The row that held the sweep.")
+    label: str = Field(description="Its label.")
+    key: str = Field(description="The key that is swept.")
+    value: bool | int | float | str | None = Field(description="This row's value of it.")
+
+
 class Row(Section):
     """One row of the table."""
 
@@ -324,6 +349,17 @@ class Row(Section):
     label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
     config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
     train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
+    one_model_per_direction: bool = Field(
+        False,
+        description="Train a model for every direction alone, each on its share of the updates: the reference without "
+        "interference.",
+    )
+    sweep: dict[str, list[Any]] | None = Field(
+        None,
+        description="One key of `config` (or `train.learning_rate`) and a list of values: the row becomes one row a "
+        "value, named `row-key-value`, and a chart shows the average over the values.",
+    )
+    swept: Swept | None = Field(None, description="Written by the suite into rows that a sweep made.")
 
 
 class Transfer(Section):

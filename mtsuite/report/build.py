@@ -13,8 +13,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtsuite.chart import Chart as ChartData
+from mtsuite.chart import Series
 from mtsuite.errors import StoreError
 from mtsuite.report import figures
+from mtsuite.report.chart_figures import chart_csv, draw
 from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
 from mtsuite.report.heatmap import heat_map
@@ -24,13 +27,14 @@ from mtsuite.report.main_table import average_by_seed, panels, score_table, trai
 from mtsuite.report.markdown import render_markdown
 from mtsuite.report.matrix import Matrix, transfer_matrices, transfer_table
 from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
-from mtsuite.report.results import FLOOR_ROWS, Results, read_results
+from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, read_results
 from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.text import slug
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from rich.console import Console
 
 FOLDERS = ("tables", "matrices", "figures")
@@ -165,12 +169,65 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
     if lines:
         said = "Training loss over updates, a line a method"
         charts.append(("learning-curves", said, figures.learning_curves(lines)))
-    made = []
-    for name, alt, figure in charts:
-        images = figures.rendered(figure)
-        files |= {f"figures/{name}.{ending}": content for ending, content in images.items()}
-        made.append(Chart(name, alt, images["svg"]))
+    made = [_chart(name, alt, figure, files) for name, alt, figure in charts]
+    for sweep in sweeps(results):
+        made.append(_drawn(sweep, sweep.name, sweep.title, files))
+    for method, chart in results.charts:
+        made.append(_drawn(chart, f"{slug(method)}-{chart.name}", f"{results.label(method)}: {chart.title}", files))
     return made
+
+
+def _chart(name: str, alt: str, figure: Figure, files: dict[str, bytes], caption: str = "") -> Chart:
+    images = figures.rendered(figure)
+    files |= {f"figures/{name}.{ending}": content for ending, content in images.items()}
+    return Chart(name, alt, images["svg"], caption)
+
+
+def _drawn(chart: ChartData, name: str, title: str, files: dict[str, bytes]) -> Chart:
+    files[f"figures/{name}.csv"] = chart_csv(chart)
+    return _chart(name, title, draw(chart, title), files, chart.about)
+
+
+def sweeps(results: Results) -> list[ChartData]:
+    """For every sweep the headline metric over its values: the average, and each direction."""
+    metric = results.metrics[0]
+    found = []
+    for sweep in results.info.get("sweeps") or []:
+        points = [(value, row) for value, row in sweep["points"] if average_by_seed(results, metric, row)]
+        if not points:
+            continue
+        by_direction = {d: {row: v for row in results.methods for v in [_direction(results, metric, row, d)]} for d in
+                        results.directions}  # fmt: skip
+        values = tuple(value for value, _ in points)
+        lines = [
+            Series("average", values, tuple(statistics.fmean(average_by_seed(results, metric, r)) for _, r in points))
+        ]
+        for direction, scores in by_direction.items():
+            row_scores = [scores[row] for _, row in points]
+            if all(v is not None for v in row_scores):
+                lines.append(Series(direction, values, tuple(v for v in row_scores if v is not None)))
+        key = str(sweep["key"]).rpartition(".")[2]
+        found.append(
+            ChartData(
+                f"sweep-{slug(str(sweep['row']))}-{slug(key)}",
+                f"{sweep['label']}: {metric} over {key}",
+                "lines",
+                key,
+                metric,
+                tuple(lines),
+                "Mean over seeds; one line a direction and their average.",
+            )
+        )
+    return found
+
+
+def _direction(results: Results, metric: str, method: str, direction: str) -> float | None:
+    scores = [
+        s.score
+        for s in results.scores
+        if (s.metric, s.method, s.direction) == (metric, method, direction) and s.trained_on in TABLE
+    ]
+    return statistics.fmean(scores) if scores else None
 
 
 def _write(folder: Path, files: dict[str, bytes]) -> tuple[Path, ...]:

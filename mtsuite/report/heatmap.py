@@ -38,7 +38,7 @@ def heat_map(matrix: Matrix) -> Figure:
             fill = "#eeeeee" if change is None else colours(scale(change))
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor="white", linewidth=1.2))
             text = HOLE if change is None else typographic(change_text(change))
-            dark = change is not None and _luminance(fill) < 0.21  # there white ink begins to have the better contrast
+            dark = change is not None and luminance(fill) < 0.21  # there white ink begins to have the better contrast
             own = trained == tested
             axes.text(
                 x + 0.5,
@@ -94,7 +94,7 @@ def _colour_bar(figure: Figure, axes: Axes, colours: Colormap, scale: Normalize,
     bar.ax.tick_params(length=0, labelsize=8)
 
 
-def _luminance(colour: ColorType) -> float:
+def luminance(colour: ColorType) -> float:
     """Relative luminance of a colour, 0 (black) to 1 (white), as WCAG 2 defines it."""
     from matplotlib.colors import to_rgb
 

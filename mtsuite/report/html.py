@@ -28,6 +28,7 @@ class Chart:
     name: str
     alt: str
     svg: bytes
+    caption: str = ""
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,9 @@ def _chart(chart: Chart) -> str:
     # As an image the SVG keeps its ids to itself; without its white ground it fits either theme.
     svg = chart.svg.replace(b"fill: #ffffff", b"fill: none")
     data = base64.b64encode(svg).decode("ascii")
-    return f'<figure><img class="chart" alt="{escape(chart.alt)}" src="data:image/svg+xml;base64,{data}"></figure>'
+    caption = f"<figcaption>{escape(chart.caption)}</figcaption>" if chart.caption else ""
+    image = f'<img class="chart" alt="{escape(chart.alt)}" src="data:image/svg+xml;base64,{data}">'
+    return f"<figure>{image}{caption}</figure>"
 
 
 def _fairness(results: Results) -> str:

@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mtsuite.report.results import ALL, FLOOR_ROWS, Results, Score
+from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, Score
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
 
@@ -34,8 +34,8 @@ class Panel:
 
 def panels(results: Results, metric: str) -> list[Panel]:
     """One panel when each direction has one test set (sets share a table, under their names), else one a test set."""
-    pairs = {(s.direction, s.testset) for s in results.scores if s.metric == metric and s.trained_on == ALL}
-    testsets = list(dict.fromkeys(s.testset for s in results.scores if s.metric == metric and s.trained_on == ALL))
+    pairs = {(s.direction, s.testset) for s in results.scores if s.metric == metric and s.trained_on in TABLE}
+    testsets = list(dict.fromkeys(s.testset for s in results.scores if s.metric == metric and s.trained_on in TABLE))
     if len({direction for direction, _ in pairs}) == len(pairs):
         # A direction that nothing was scored for keeps its (empty) column.
         found = {s.direction: s.testset for s in results.scores} | dict(pairs)
@@ -86,7 +86,7 @@ def _by_cell(scores: Iterable[Score], metric: str) -> dict[tuple[str, str, str],
     """(method, direction, test set) to {seed: score}."""
     cells: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for s in scores:
-        if s.metric == metric and s.trained_on == ALL:
+        if s.metric == metric and s.trained_on in TABLE:
             cells[s.method, s.direction, s.testset][s.seed] = s.score
     return cells
 
@@ -144,7 +144,7 @@ def _notes(results: Results, metric: str, panel: Panel, table: Table) -> list[No
     rows = [
         s
         for s in results.scores
-        if s.metric == metric and s.trained_on == ALL and (s.direction, s.testset) in panel.columns
+        if s.metric == metric and s.trained_on in TABLE and (s.direction, s.testset) in panel.columns
     ]
     found = [note(_reading(results, metric, table))]
     found += [note(text) for text in _signature_notes(metric, rows, panel)]

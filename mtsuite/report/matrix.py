@@ -17,7 +17,7 @@ from typing import Any
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
 from mtsuite.report.main_table import Panel, change_text, panels
-from mtsuite.report.results import ALL, Results
+from mtsuite.report.results import TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Row, Table, note
 from mtsuite.report.text import fixed, slug
 
@@ -135,7 +135,7 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
     for s in results.scores:
         if s.metric == metric and (s.direction, s.testset) in panel.columns:
             scores.setdefault((s.method, s.trained_on, s.direction, s.testset), []).append(s.score)
-            if s.method == method and s.trained_on != ALL:
+            if s.method == method and s.trained_on not in TABLE:
                 seeds.add(s.seed)
     return Matrix(
         method=method,
@@ -145,7 +145,7 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
         rows=tuple(rows),
         columns=tuple(d for d, _ in panel.columns),
         scores=tuple(tuple(_mean(scores.get((method, r, d, t), [])) for d, t in panel.columns) for r in rows),
-        base=tuple(_mean(scores.get((base, ALL, d, t), [])) for d, t in panel.columns),
+        base=tuple(_mean([x for on in TABLE for x in scores.get((base, on, d, t), [])]) for d, t in panel.columns),
         seeds=max(1, len(seeds)),
         lower_is_better=results.lower_is_better(metric),
         suffix=panel.suffix,

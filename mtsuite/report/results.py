@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mtsuite.chart import Chart
 from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError, StoreError, did_you_mean
 
 SCHEMA = 1
 FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
 ALL = "all"  # trained on every direction, or not trained
+OWN = "own"  # every direction by a model that was trained on it alone
+TABLE = frozenset({ALL, OWN})  # what stands in tables; other values of trained_on are directions of transfer runs
 
 SCORE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "metric", "score", "signature", "n")
 COST_NUMBERS = (
@@ -81,6 +84,7 @@ class Results:
     environment: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = ""
     segments: Mapping[str, Any] = field(default_factory=dict)
+    charts: tuple[tuple[str, Chart], ...] = ()  # (method, what it shows)
 
     @property
     def title(self) -> str:
@@ -143,7 +147,15 @@ def read_results(folder: Path) -> Results:
         environment=_json(folder / "environment.json") if (folder / "environment.json").is_file() else {},
         recipe=_text(recipe) if recipe.is_file() else "",
         segments=_json(folder / "segments.json") if (folder / "segments.json").is_file() else {},
+        charts=_method_charts(folder / "charts.json") if (folder / "charts.json").is_file() else (),
     )
+
+
+def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:
+    try:
+        return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path)["charts"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise StoreError(f"{path}: {error}. Run the recipe again to have it written anew.") from None
 
 
 def _text(path: Path) -> str:

@@ -9,21 +9,21 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import StoreError
-from mtsuite.report.results import ALL, Results
+from mtsuite.report.results import ALL, OWN, Results
 
 SEGMENTS = 50
 CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 
 
 def read_translations(results: Results, direction: str, limit: int = SEGMENTS) -> dict[str, tuple[str, list[str]]]:
-    """Method to (seed, first lines), of the lowest seed trained on all directions; methods without files are absent."""
+    """Method to (seed, first lines), of the lowest seed, of the table's model; methods without files are absent."""
     found = {}
     for method in results.methods:
         folder = results.folder / "translations" / method
         seeds = sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_seed_order) if folder.is_dir() else []
         for seed in seeds:
-            path = folder / seed / ALL / f"{direction}.txt"
-            if path.is_file():
+            path = next((p for on in (ALL, OWN) if (p := folder / seed / on / f"{direction}.txt").is_file()), None)
+            if path is not None:
                 found[method] = (seed, _lines(path, limit))
                 break
     return found

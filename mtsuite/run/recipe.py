@@ -17,8 +17,8 @@ from mtsuite.run.scheduler import Outcome, run_plan
 from mtsuite.run.store import Store
 
 # What the suite writes into a results folder; anything else there is the user's.
-_OWNED = ("recipe.yaml", "environment.json", "report.json", "scores.csv", "costs.csv", "significance.csv",
-          "translations", "tables", "matrices", "figures", "report.html")  # fmt: skip
+_OWNED = ("recipe.yaml", "environment.json", "report.json", "charts.json", "scores.csv", "costs.csv",
+          "significance.csv", "translations", "tables", "matrices", "figures", "report.html")  # fmt: skip
 
 
 @dataclass(frozen=True)

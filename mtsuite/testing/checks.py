@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,9 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtsuite.chart import check as check_chart
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MethodError, MTSuiteError
-from mtsuite.method import Method, MethodConfig, Train
+from mtsuite.method import Artefacts, Method, MethodConfig, Train
 from mtsuite.testing.lab import Lab
 from mtsuite.testing.models import VOCABULARY
 from mtsuite.testing.text import TRAINED, UNTRAINED, tiny_batch
@@ -176,11 +178,12 @@ def _translates_untrained_directions(lab: Lab) -> None:
 
 
 @_check
-def _trace_gives_tensors(lab: Lab) -> None:
+def _charts_can_be_drawn(lab: Lab) -> None:
     run = lab.first
-    lab.logits(run.method, run.model, TRAINED[0])
-    wrong = [n for n, value in run.method.trace(run.model).items() if not isinstance(value, Tensor)]
-    _expect(not wrong, f"trace() gives no tensor for {', '.join(wrong)}")
+    for chart in run.method.charts(Artefacts(run.folders)):
+        check_chart(chart)
+        bad = [series.name for series in chart.series if not all(map(math.isfinite, series.y))]
+        _expect(not bad, f"chart {chart.name!r} has NaN or infinite values in {', '.join(bad[:5])}")
 
 
 @_check
@@ -202,7 +205,7 @@ def _fails_clearly_on_unknown_blocks(lab: Lab) -> None:
 
 @_check
 def _prints_nothing(lab: Lab) -> None:
-    _expect(not lab.first.printed, f"the method printed {lab.first.printed[:200]!r}; return or trace it instead")
+    _expect(not lab.first.printed, f"the method printed {lab.first.printed[:200]!r}; return it, or make a chart of it")
 
 
 # -- running the checks -------------------------------------------------------------------------------

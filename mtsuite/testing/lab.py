@@ -83,7 +83,7 @@ class Lab:
                 folder = place / phase.name
                 folder.mkdir()
                 if isinstance(phase, Probe):
-                    self._probe(phase, folder)
+                    self._probe(method, phase, run.folders, folder)
                 else:
                     run.model = self.open(method, run.folders, phase.name)
                     run.learned.append(self._train(method, run.model, phase))
@@ -112,10 +112,13 @@ class Lab:
                 method.load(model, folders[name])
         return model.eval()
 
-    def _probe(self, phase: Probe, folder: Path) -> None:
+    def _probe(self, method: Method, phase: Probe, folders: Mapping[str, Path], folder: Path) -> None:
         from safetensors.torch import save_file
 
-        model = tiny_model(self.family).requires_grad_(False)
+        model: nn.Module = tiny_model(self.family)
+        if phase.looks_at == "trained":
+            model = self.open(method, folders, None).eval()
+        model.requires_grad_(False)
         torch.manual_seed(0)
         tensors = phase.run(model, self.text)
         save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, folder / "tensors.safetensors")

@@ -55,13 +55,18 @@ class LoopSettings:
 
 @dataclass
 class LoopResult:
-    """What a training run was: losses by update, tokens, time, and the fingerprint of what it consumed."""
+    """What a training run was: losses by update, tokens, time, and the fingerprint of what it consumed.
+
+    Replayed text counts among ``tokens`` and ``replayed_tokens``; target tokens and fingerprint are of the text that
+    rows share.
+    """
 
     losses: list[float] = field(default_factory=list)
     trained_parameters: int = 0
     tokens: int = 0
     target_tokens: int = 0
     padding_tokens: int = 0
+    replayed_tokens: int = 0
     seconds: float = 0.0
     fingerprint: str = ""
     resumed_at: int = 0
@@ -93,7 +98,7 @@ def fit(
         first, earlier, digest = counters["step"], counters["seconds"], bytes.fromhex(counters["digest"])
         result.losses, result.resumed_at = counters["losses"], first
         result.tokens, result.target_tokens = counters["tokens"], counters["target_tokens"]
-        result.padding_tokens = counters["padding_tokens"]
+        result.padding_tokens, result.replayed_tokens = counters["padding_tokens"], counters["replayed_tokens"]
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
             stream.update()
 
@@ -106,6 +111,7 @@ def fit(
             "tokens": result.tokens,
             "target_tokens": result.target_tokens,
             "padding_tokens": result.padding_tokens,
+            "replayed_tokens": result.replayed_tokens,
         }
 
     model.train()
@@ -118,7 +124,11 @@ def fit(
         )
         update_loss = torch.zeros((), device=device)
         for batch in batches:
-            digest = hashlib.sha256(digest + batch.digest()).digest()
+            if batch.replayed:
+                result.replayed_tokens += batch.input_ids.numel()
+            else:
+                digest = hashlib.sha256(digest + batch.digest()).digest()
+                result.target_tokens += batch.target_tokens
             result.tokens += batch.input_ids.numel()
             result.padding_tokens += int((batch.attention_mask == 0).sum())
             share = batch.rows(accelerator.process_index, accelerator.num_processes)
@@ -137,7 +147,6 @@ def fit(
                 f"The loss became {value} at update {step + 1} of {settings.steps}: "
                 "lower the learning rate, or check the method's loss."
             )
-        result.target_tokens += total
         result.losses.append(round(value, 6))
         if settings.max_grad_norm is not None:
             nn.utils.clip_grad_norm_(named.values(), settings.max_grad_norm)
