@@ -26,7 +26,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure.  ``name`` goes into file names; ``about`` says what is shown, how measured, after which published figure.
+    """A figure.  ``name`` goes into file names; ``about`` says what is shown, measured how, after which figure.
 
     lines, points: x are numbers (for lines words as well).  bars: x are words.  grid: a heat map with one
     series a row; its columns are the x of the first series.

@@ -15,6 +15,7 @@ from mtsuite.errors import MTSuiteError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from mtsuite.catalogue import Entry
     from mtsuite.plan.build import Planned
     from mtsuite.recipe.schema import ReadRecipe
 
@@ -33,6 +34,10 @@ app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a built-in recipe.")]
+TrainedArgument = Annotated[
+    str, typer.Argument(help="A results folder, a recipe file, or the name of a built-in recipe.", metavar="RECIPE")
+]
+MethodArgument = Annotated[str, typer.Argument(help="A registered name, or path/to/file.py:ClassName.")]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Override a key, e.g. train.max_steps=50. Repeatable."),
@@ -96,6 +101,38 @@ def _seed_list(text: str | None) -> list[int] | None:
         ) from None
 
 
+def _plan(read: ReadRecipe) -> Planned:
+    """The plan; what methods print while they are asked for it goes to the standard error."""
+    from mtsuite.plan.build import make_plan
+    from mtsuite.run.aside import prints_aside
+
+    with prints_aside():
+        return make_plan(read)
+
+
+def _tell_broken(planned: Planned, verbose: bool) -> None:
+    """Rows whose method cannot be used: which, in which phase, why, and the traceback for those who ask."""
+    console = _console(stderr=True)
+    for row in planned.broken:
+        text = f"[bold red]methods.{_escaped(row.name)}: {row.phase}: FAILED:[/] {_escaped(row.error)}"
+        console.print(text, highlight=False, soft_wrap=True)
+        if verbose:
+            console.print(_escaped(row.traceback.rstrip()), highlight=False, soft_wrap=True)
+    if planned.broken:
+        hint = "" if verbose else " -v shows the traceback."
+        console.print(f"The other rows can be run.{hint}", highlight=False)
+        raise typer.Exit(1)
+
+
+def _trained(recipe: str, overrides: list[str] | None, results: Path | None) -> tuple[ReadRecipe, Path]:
+    """A recipe and the results folder beside which its store lies; the folder alone says both."""
+    folder = Path(recipe)
+    if results is None and (folder / "report.json").is_file() and (folder / "recipe.yaml").is_file():
+        return _read(str(folder / "recipe.yaml"), overrides), folder.resolve()
+    read = _read(recipe, overrides)
+    return read, _results_folder(read, results)
+
+
 def _results_folder(read: ReadRecipe, output: Path | None) -> Path:
     return output if output is not None else Path("results") / read.recipe.name
 
@@ -119,7 +156,7 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Run a recipe: train, translate, score, report. What is done already is not done again."""
-    from mtsuite.plan.build import make_plan
+    from mtsuite.run.aside import prints_aside
     from mtsuite.run.launched import launched, run_launched
     from mtsuite.run.progress import make_progress
     from mtsuite.run.recipe import run_recipe
@@ -128,9 +165,10 @@ def run(
     read = _read(recipe, set_, only, exclude, seeds)
     results = _results_folder(read, output_dir)
     store = Store(Store.default_root(results.parent))
-    planned = make_plan(read)
+    planned = _plan(read)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
-        run_launched(planned.plan, store, offline=offline)
+        with prints_aside():
+            run_launched(planned.plan, store, offline=offline)
     console = _console()
     level = -1 if quiet else int(verbose)
     progress = make_progress(_console(stderr=True), level=level)
@@ -165,25 +203,24 @@ def plan(
     seeds: SeedsOption = None,
     output_dir: OutputOption = None,
     all_jobs: Annotated[bool, typer.Option("--all", help="List every job.")] = False,
+    verbose: VerboseOption = False,
 ) -> None:
     """Show what a run would do: jobs, what is cached, parameters, steps and memory. Nothing runs."""
-    from mtsuite.plan.build import make_plan
     from mtsuite.plan.show import print_plan
     from mtsuite.run.store import Store
 
     read = _read(recipe, set_, only, exclude, seeds)
     store = Store(Store.default_root(_results_folder(read, output_dir).parent))
-    planned: Planned = make_plan(read)
+    planned = _plan(read)
     print_plan(planned, lambda job: store.is_done(job.key, job.kind), _console(), every_job=all_jobs)
+    _tell_broken(planned, verbose)
 
 
 @app.command()
-def validate(recipe: RecipeArgument, set_: SetOption = None) -> None:
+def validate(recipe: RecipeArgument, set_: SetOption = None, verbose: VerboseOption = False) -> None:
     """Check a recipe: keys, types, methods and their configurations, files, directions. Nothing runs."""
-    from mtsuite.plan.build import make_plan
-
-    read = _read(recipe, set_)
-    planned = make_plan(read)
+    planned = _plan(_read(recipe, set_))
+    _tell_broken(planned, verbose)
     _console().print(
         f"{recipe}: fine. {len(planned.recipe.methods)} rows, {len(planned.recipe.directions)} directions, "
         f"{len(planned.plan)} jobs."
@@ -222,7 +259,7 @@ def score(
 
 @app.command()
 def translate(
-    recipe: RecipeArgument,
+    recipe: TrainedArgument,
     method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
     direction: Annotated[str, typer.Option("--direction", help="Such as en-de.")],
     text: Annotated[
@@ -234,74 +271,180 @@ def translate(
 ) -> None:
     """Translate text with a method that a run has trained."""
     from mtsuite.data.text import read_lines
-    from mtsuite.plan.build import make_plan
+    from mtsuite.run.aside import prints_aside
     from mtsuite.run.store import Store
     from mtsuite.run.translate import translate_lines
 
-    read = _read(recipe, set_)
-    store = Store(Store.default_root(_results_folder(read, output_dir).parent))
+    read, results = _trained(recipe, set_, output_dir)
+    store = Store(Store.default_root(results.parent))
     lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
-    for line in translate_lines(make_plan(read), store, method, direction, lines, seed):
+    with prints_aside():
+        translations = translate_lines(_plan(read), store, method, direction, lines, seed)
+    for line in translations:
         sys.stdout.write(line + "\n")
+
+
+@app.command()
+def export(
+    recipe: TrainedArgument,
+    method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="Folder to write; it must not exist.")],
+    direction: Annotated[
+        str | None, typer.Option("--direction", help="Which model, for a row with one model a direction.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
+    set_: SetOption = None,
+) -> None:
+    """Write a trained method as a plain Hugging Face folder, where it can be merged into one model."""
+    from mtsuite.run.aside import prints_aside
+    from mtsuite.run.export import export_model
+    from mtsuite.run.store import Store
+
+    read, results = _trained(recipe, set_, None)
+    store = Store(Store.default_root(results.parent))
+    with prints_aside():
+        exported = export_model(_plan(read), store, method, output_dir, seed=seed, direction=direction)
+    _console().print(
+        f"Written: {exported.folder} ({exported.parameters:,} parameters). Open it with AutoModelForCausalLM and "
+        "AutoTokenizer; its README.md says how to prompt it.",
+        highlight=False,
+        soft_wrap=True,
+    )
 
 
 @methods_app.command("list")
 def methods_list() -> None:
-    """All registered methods, where they come from, and the reason when one cannot be loaded."""
+    """All registered methods by what they do, with paper and phases, and the reason when one cannot be loaded."""
     from rich.table import Table
 
-    from mtsuite.registry import collisions, find_method, registered
+    from mtsuite.catalogue import catalogue
+    from mtsuite.registry import collisions
+    from mtsuite.run.aside import prints_aside
 
-    table = Table("method", "what it is", "from", box=None, pad_edge=False)
-    for name, entry in registered().items():
-        try:
-            about = (find_method(name).__doc__ or "").strip().splitlines()[0]
-        except MTSuiteError as error:
-            about = f"[red]{_escaped(str(error))}[/]"
-        table.add_row(name, about, entry.distribution)
-    _console().print(table)
-    for name, distributions in collisions().items():
-        _console().print(f"[red]{name} is registered by {' and '.join(distributions)}[/]")
+    with prints_aside():
+        entries = catalogue()
+    console = _console()
+    doubled = collisions()
+    widest = max((len(one.name) + 2 for entry in entries for one in (entry, *entry.variants)), default=0)
+    for group in dict.fromkeys(entry.group for entry in entries):
+        table = Table(box=None, pad_edge=False, title=group, title_justify="left", title_style="bold", expand=True)
+        table.add_column("method", min_width=widest, no_wrap=True)
+        for heading, ratio in (("what it is", 5), ("phases", 4), ("paper", 4)):
+            table.add_column(heading, ratio=ratio)
+        table.add_column("from", no_wrap=True)
+        for entry in entries:
+            if entry.group == group:
+                for one in (entry, *entry.variants):
+                    table.add_row(*map(_escaped, _list_row(one, one is not entry, doubled)))
+        console.print(table)
+        console.print()
+    for entry in entries:
+        if entry.problem and entry.name not in doubled:
+            console.print(f"[red]{_escaped(entry.name)}[/]: {_escaped(entry.problem)}", highlight=False, soft_wrap=True)
+    for name, distributions in doubled.items():
+        console.print(
+            f"[red]{name}[/]: registered by {' and '.join(distributions)}; neither can be used by name until one is "
+            "uninstalled.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print("`mtsuite methods show NAME` shows one with its configuration; `methods new` begins one of your own.")
+
+
+def _list_row(entry: Entry, variant: bool, doubled: dict[str, list[str]]) -> tuple[str, str, str, str, str]:
+    name = f"└ {entry.name}" if variant else entry.name
+    distribution = " and ".join(doubled.get(entry.name, [entry.distribution]))
+    about = entry.about or "see below"
+    return name, about, entry.brief_course if entry.phases else "-", entry.paper or "-", distribution
 
 
 @methods_app.command("show")
-def methods_show(name: Annotated[str, typer.Argument(help="A registered name, or path/to/file.py:ClassName.")]) -> None:
-    """A method's documentation and its configuration, field by field, with the source of each default."""
+def methods_show(name: MethodArgument) -> None:
+    """A method's documentation, phases and configuration, field by field, with the source of each default."""
     from rich.table import Table
 
+    from mtsuite.catalogue import REFERENCE, config_keys, entry_of, trained_text
     from mtsuite.registry import find_method
+    from mtsuite.run.aside import prints_aside
 
-    cls = find_method(name)
+    with prints_aside():
+        cls = find_method(name)
+        entry = entry_of(name)
+        trained = trained_text(cls) if not entry.problem else "?"
     console = _console()
     module = sys.modules[cls.__module__]
-    console.print(f"[bold]{name}[/] ({cls.__module__}:{cls.__name__})\n")
+    console.print(f"[bold]{_escaped(name)}[/] ({cls.__module__}:{cls.__name__}, from {entry.distribution})\n")
     console.print(_escaped((module.__doc__ or "").strip()) + "\n")
     console.print(_escaped((cls.__doc__ or "").strip()) + "\n")
+    if entry.problem:
+        console.print(f"[red]With its defaults it cannot be used:[/] {_escaped(entry.problem)}\n", highlight=False)
+    for label, text in (("Paper", entry.paper), ("Phases", entry.course), (f"Trained on {REFERENCE}", trained)):
+        if text:
+            console.print(f"[bold]{label}:[/] {_escaped(text)}", highlight=False)
+    console.print()
     if not cls.Config.model_fields:
         console.print("It has no configuration.")
         return
-    table = Table("config key", "default", "meaning and source", box=None, pad_edge=False)
-    for key, field in cls.Config.model_fields.items():
-        default = "required" if field.is_required() else str(field.get_default(call_default_factory=True))
-        table.add_row(key, _escaped(default), _escaped(field.description or ""))
+    table = Table("config key", "takes", "default", "meaning and source", box=None, pad_edge=False)
+    for key in config_keys(cls):
+        table.add_row(*map(_escaped, (key.key, key.takes, key.default, key.meaning)))
     console.print(table)
 
 
-@methods_app.command("check")
-def methods_check(
-    use: Annotated[str, typer.Argument(help="A registered name, or path/to/file.py:ClassName.")],
+@methods_app.command("new")
+def methods_new(
+    name: Annotated[str, typer.Argument(help="Such as my-idea: the row's name; the class becomes MyIdea.")],
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="Where to write it.")] = Path(),
+    package: Annotated[
+        bool, typer.Option("--package", help="A distribution with an entry point instead of one file.")
+    ] = False,
 ) -> None:
+    """Write a commented method to start from: it works, and passes `methods check` as it is."""
+    from mtsuite.scaffold import Name, write_file, write_package
+
+    spelt = Name(name)
+    if package:
+        root = write_package(name, output_dir)
+        use, first = spelt.slug, f"pip install -e {shlex.quote(str(root))}"
+        row = f"--set methods.{spelt.slug}={{}}"
+    else:
+        root = write_file(name, output_dir)
+        use, first = f"{root}:{spelt.cls}", ""
+        row = f"--set methods.{spelt.slug}='{{use: {use}}}'"
+    lines = [
+        f"Written: {root}",
+        "Next:",
+        first,
+        f"mtsuite methods check {use}",
+        f"mtsuite run table1 {row} --only {spelt.slug},lora,full",
+    ]
+    for number, line in enumerate(filter(None, lines)):
+        _console().print(("  " if number > 1 else "") + _escaped(line), highlight=False, soft_wrap=True)
+
+
+@methods_app.command("check")
+def methods_check(use: MethodArgument, verbose: VerboseOption = False) -> None:
     """Run the conformance kit on a method, one line a check, on tiny models built for it."""
     from mtsuite.registry import find_method
+    from mtsuite.run.aside import prints_aside
     from mtsuite.testing import check_method
 
-    results = check_method(find_method(use), raise_on_failure=False)
+    with prints_aside():
+        results = check_method(find_method(use), raise_on_failure=False)
     console = _console()
+    failed = 0
     for result in results:
+        failed += not result.passed
         mark = "[green]passed[/]" if result.passed else "[red]FAILED[/]"
-        console.print(f"{mark} {result.family}: {result.name} {_escaped(result.message)}", highlight=False)
-    if not all(result.passed for result in results):
+        text = f"{mark} {result.family}: {result.name} {_escaped(result.message)}".rstrip()
+        console.print(text, highlight=False, soft_wrap=True)
+        if verbose and result.traceback:
+            console.print(_escaped(result.traceback.rstrip()), highlight=False, soft_wrap=True)
+    if failed:
+        hint = "" if verbose else " (-v shows tracebacks)"
+        console.print(f"{failed} of {len(results)} checks failed{hint}.", highlight=False)
         raise typer.Exit(1)
+    console.print(f"All {len(results)} checks passed.", highlight=False)
 
 
 @recipes_app.command("list")

@@ -104,6 +104,15 @@ class Train:
 Phase = Probe | Train
 
 
+def main_phase(phases: Iterable[Phase]) -> Train | None:
+    """The phase that a row's own learning rate and trained parameters are of: the last on parallel text, else the last.
+
+    None when nothing learns.
+    """
+    trains = [phase for phase in phases if isinstance(phase, Train)]
+    return ([phase for phase in trains if phase.text == "parallel"] or trains or [None])[-1]  # type: ignore[list-item]
+
+
 @dataclass(frozen=True)
 class Artefacts:
     """What earlier phases left: the folder of each, by the phase's name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import socket
 import subprocess
@@ -19,7 +20,7 @@ Verb = Callable[..., Answer]
 def test_help_lists_the_verbs(verb: Verb) -> None:
     answer = verb("--help")
     assert answer.code == 0
-    for name in ("run", "plan", "validate", "report", "score", "translate", "methods", "recipes", "env"):
+    for name in ("run", "plan", "validate", "report", "score", "translate", "export", "methods", "recipes", "env"):
         assert name in answer.out
     options = verb("run", "--help").out
     for name in (
@@ -51,14 +52,50 @@ def test_methods_are_listed_and_shown(verb: Verb) -> None:
     assert answer.code == 0
     for name in ("zero-shot", "in-context", "full", "lora", "adapter", "landermt", "landermt-ls", "mix-moe"):
         assert name in answer.out
+    assert "Looks at the base model first, then trains" in answer.out
+    assert "Zhu et al. 2024, arXiv 2409.19523" in answer.out
+    assert "look: detection → train: translation" in answer.out
     shown = verb("methods", "show", "landermt")
     assert shown.code == 0
+    assert "Phases: look: detection → train: translation" in shown.out
+    assert "Trained on BLOOM-7b1: 537 M" in shown.out
     assert "epsilon" in shown.out
     assert "LANDeRMT §4.2: 0.9" in shown.out
     assert "§3.1" in shown.out
     wrong = verb("methods", "show", "landrmt")
     assert wrong.code == 1
     assert "Did you mean 'landermt'" in wrong.err
+
+
+CHATTY = '''
+from mtsuite.method import Method, Train
+
+class Chatty(Method):
+    """Full fine-tuning that talks and cannot add."""
+
+    def phases(self):
+        return [Train("translation")]
+
+    def attach(self, model, artefacts, phase):
+        print("hello")
+        return model
+
+    def loss(self, model, batch):
+        return super().loss(model, batch) + [1, 2][batch.input_ids.shape[0]]
+'''
+
+
+def test_check_has_one_line_a_check_and_says_where_it_failed(here: Path, verb: Verb) -> None:
+    (here / "chatty.py").write_text(CHATTY)
+    answer = verb("methods", "check", "chatty.py:Chatty")
+    assert answer.code == 1
+    lines = answer.out.splitlines()
+    assert all(line.startswith(("passed ", "FAILED ")) for line in lines[:-1])
+    assert "FAILED bloom: attaches IndexError: list index out of range (chatty.py:15, in loss)" in lines
+    assert "checks failed (-v shows tracebacks)." in lines[-1]
+    assert "hello" not in answer.out
+    assert "Traceback" not in answer.text
+    assert 'chatty.py", line 15, in loss' in verb("methods", "check", "chatty.py:Chatty", "-v").out
 
 
 def test_recipes_are_listed_and_copied(verb: Verb, here: Path) -> None:
@@ -128,6 +165,54 @@ def test_translate_gives_what_the_run_gave(miniature: Miniature, here: Path, ver
     )  # fmt: skip
     assert missing.code == 1
     assert "no.txt" in missing.err
+
+
+def plain_translations(folder: Path, sources: list[str], new_tokens: int) -> list[str]:
+    """Translations by transformers alone, one sentence at a time, prompted as the folder's README says."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    prompt = ast.literal_eval(readme.partition("prompt = ")[2].partition("\n")[0])
+    lines = []
+    for source in sources:
+        inputs = tokenizer(prompt.replace("SOURCE", source), return_tensors="pt")
+        output = model.generate(**inputs, max_new_tokens=new_tokens, num_beams=1, do_sample=False)
+        text = tokenizer.decode(output[0, inputs.input_ids.shape[1] :], skip_special_tokens=True)
+        lines.append(text.strip().split("\n")[0])
+    return lines
+
+
+@pytest.mark.parametrize("method", ["full", "lora", "zero-shot"])
+def test_an_exported_model_translates_as_the_run_did(method: str, miniature: Miniature, here: Path, verb: Verb) -> None:
+    answer = verb("export", str(miniature.results), "--method", method, "--output-dir", "model")
+    assert answer.code == 0, answer.err
+    assert "Written: model (38,336 parameters)" in answer.out
+    assert not list(here.glob(".model*"))
+    translations = miniature.results / "translations"
+    sources = (translations / "source-copy" / "0" / "all" / "en-de.txt").read_text().splitlines()
+    expected = (translations / method / "1" / "all" / "en-de.txt").read_text().splitlines()
+    assert plain_translations(here / "model", sources, 16) == expected
+    again = verb("export", str(miniature.results), "--method", method, "--output-dir", "model")
+    assert again.code == 2
+    assert "model exists already" in again.err
+
+
+def test_what_cannot_be_exported_says_what_can_be_done(miniature: Miniature, here: Path, verb: Verb) -> None:
+    answer = verb("export", str(miniature.results), "--method", "landermt", "--output-dir", "model")
+    assert answer.code == 1
+    assert "landermt cannot be exported" in answer.err
+    assert "mtsuite translate RECIPE --method landermt --direction en-de" in answer.err
+    assert not (here / "model").exists()
+    for words, code, part in (
+        (("--method", "lorra"), 2, "Did you mean 'lora'"),
+        (("--method", "lora", "--seed", "7"), 2, "--seed: 7 is not among the recipe's seeds [1]"),
+        (("--method", "lora", "--set", "train.max_steps=9"), 1, "lora has not been trained in this store"),
+    ):
+        wrong = verb("export", str(miniature.results), *words, "--output-dir", "model")
+        assert wrong.code == code, wrong.text
+        assert part in wrong.err
 
 
 def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_path: Path, command: Command) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tomllib
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -57,24 +58,14 @@ def rewrite(path: Path, text: str) -> None:
 
 # -- by name ----------------------------------------------------------------------------------------
 
-OWN = {
-    "zero-shot",
-    "in-context",
-    "full",
-    "lora",
-    "adapter",
-    "adapter-lora",
-    "layers",
-    "landermt",
-    "landermt-ls",
-    "landermt-lg",
-    "mix-moe",
-}
+PYPROJECT = Path(__file__).resolve().parents[1] / "pyproject.toml"
+OWN = set(tomllib.loads(PYPROJECT.read_text())["project"]["entry-points"]["mtsuite.methods"])
 
 
 def test_all_own_methods_are_registered_and_load() -> None:
     found = {name: entry for name, entry in registered().items() if entry.distribution == "mtsuite"}
     assert set(found) == OWN
+    assert {"zero-shot", "in-context", "full", "lora", "adapter", "landermt", "mix-moe"} <= OWN
     assert list(registered()) == sorted(registered())
     for name in found:
         assert issubclass(find_method(name), Method)
@@ -243,8 +234,9 @@ def test_identity_follows_the_code_and_not_the_prose(idea: Path) -> None:
 def test_identities_differ_by_class_and_cover_the_package() -> None:
     classes = [find_method(name) for name in OWN]
     assert len({identity(cls) for cls in classes}) == len(classes)
-    names = {path.name for path in registry._sources(LANDeRMT)}
-    assert names == {"config.py", "detection.py", "layer.py", "method.py", "selection.py"}
+    paths = registry._sources(LANDeRMT)
+    assert {"config.py", "detection.py", "layer.py", "method.py", "selection.py"} <= {path.name for path in paths}
+    assert all(path.parent.name in ("landermt", "methods") for path in paths)
     assert identity(Detection) != identity(LANDeRMT)
 
 

@@ -7,15 +7,26 @@ by conditional awareness, §4.4 the ablations.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
+import torch
+from mtsuite.methods.landermt.charts import detection_charts, output_charts
 from mtsuite.methods.landermt.config import LANDeRMTConfig
 from mtsuite.methods.landermt.detection import Detection
 from mtsuite.methods.landermt.layer import RoutedFeedForward
-from mtsuite.methods.landermt.selection import awareness_of, select_layers, split_neurons
+from mtsuite.methods.landermt.neuron_outputs import NeuronOutputs
+from mtsuite.methods.landermt.partition import Partition, load_partitions, save_partitions
+from mtsuite.methods.landermt.selection import select_layers
+from mtsuite.methods.landermt.splits import awareness_of, split_layers
+from mtsuite.methods.landermt.taylor import Site
 from torch import Tensor, nn
 
+from mtsuite.chart import Chart
+from mtsuite.data.batches import Batch
 from mtsuite.method import Artefacts, Direction, Method, MethodError, Phase, Train
-from mtsuite.model.blocks import decoder_layers, feed_forward_blocks
+from mtsuite.model.blocks import FeedForwardBlock, decoder_layers, feed_forward_blocks
+
+PARTITIONS, OUTPUT_PARTITIONS = "partition.safetensors", "partition-outputs.safetensors"
 
 
 class LANDeRMT(Method):
@@ -25,90 +36,180 @@ class LANDeRMT(Method):
     train_general = True
     train_specific = True
 
-    def phases(self) -> Sequence[Phase]:
+    @property
+    def reading(self) -> LANDeRMTConfig:
+        """The options in LANDeRMT's terms; methods that are a case of it translate their own."""
         config: LANDeRMTConfig = self.config
+        return config
+
+    # -- before any model is there --------------------------------------------------------------------
+
+    def phases(self) -> Sequence[Phase]:
         return [
-            Detection(
-                samples=config.samples,
-                with_target=config.with_target,
-                awareness="language" if config.awareness == "lang_lm" else "direction",
-            ),
-            Train("translation", learning_rate=5e-5),
+            self.detection(),
+            Train("translation", loss_on=self.reading.loss_on, learning_rate=5e-5),
+            NeuronOutputs(),
         ]
 
+    def detection(self) -> Detection:
+        """What is measured: neither k nor epsilon nor the detector is part of it."""
+        config = self.reading
+        site: Site = "post"
+        if config.taylor_site == "pre":
+            site = "pre_gate_and_up" if config.swiglu_site == "gate_and_up" else "pre"
+        return Detection(
+            samples=config.samples,
+            with_target=config.with_target,
+            awareness="language" if config.awareness == "lang_lm" else "direction",
+            site=site,
+            outputs=config.neuron_unit == "both_outputs",
+        )
+
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
-        if self.config.k > layers:
+        config = self.reading
+        if config.select == "topk" and config.k > layers:
             raise MethodError(
-                f"config.k: {self.config.k} layers are to be selected, but the model has {layers}; "
+                f"config.k: {config.k} layers are to be selected, but the model has {layers}; "
                 f"set k to {layers} or less."
+            )
+        if directions and config.min_pairs is not None and config.min_pairs > len(directions):
+            raise MethodError(
+                f"config.min_pairs: {config.min_pairs} directions are to agree on a layer, but there are "
+                f"{len(directions)}; set min_pairs to {len(directions)} or less."
             )
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
-        """k blocks, less the part that is not trained; every specific neuron has an owner among the languages."""
-        blocks, layers = feed_forward_blocks(model), decoder_layers(model)
-        config: LANDeRMTConfig = self.config
-        self.check(len(blocks), directions)
-        if config.extra_train == "all_block":
-            return config.k * sum(p.numel() for p in layers[0].parameters())
-        block = blocks[0]
-        neuron = (3 if block.gated else 2) * block.hidden_size + sum(
-            bias is not None for bias in (block.weights().up_bias, block.weights().gate_bias)
-        )
-        general = int(config.epsilon * block.neurons + 1e-9)
-        neurons = general * self.train_general + (block.neurons - general) * self.train_specific
-        return config.k * neurons * neuron
+        """So many layers, less the part that is not trained.  Raises MethodError where only the detection will tell."""
+        config, blocks = self.reading, feed_forward_blocks(model)
+        layers = self._planned_layers(len(blocks), directions)
+        block, first = blocks[0], decoder_layers(model)[0]
+        down_bias = getattr(block.down, "bias", None)
+        if config.dead_threshold or (config.detector == "lape" and not (self.train_general and self.train_specific)):
+            raise MethodError("how many neurons are trained is known after the detection")
+        count = _neuron_size(block, config) * self._planned_neurons(block.neurons)
+        if config.neuron_unit == "both_outputs":
+            row = block.neurons + (down_bias is not None)
+            count += row * self._planned_neurons(block.hidden_size)
+        own = {id(p) for p in block.parameters() if config.neuron_unit == "both_outputs" or p is not down_bias}
+        count += sum(p.numel() for p in _extra(first, own, config.extra_train))
+        count += {"learned": len(directions), "token": block.hidden_size}.get(config.car_mode, 0)
+        return layers * count
+
+    def _planned_layers(self, layers: int, directions: Sequence[Direction]) -> int:
+        config = self.reading
+        self.check(layers, directions)
+        if config.select == "all":
+            return layers
+        if config.select == "topk" and config.layer_scope == "global":
+            return config.k
+        raise MethodError("how many layers are selected is known after the detection")
+
+    def _planned_neurons(self, neurons: int) -> int:
+        general = int(self.reading.epsilon * neurons + 1e-9)
+        return general * self.train_general + (neurons - general) * self.train_specific
+
+    # -- surgery ----------------------------------------------------------------------------------------
 
     def attach(self, model: nn.Module, artefacts: Artefacts, phase: str) -> nn.Module:
-        tensors = artefacts.tensors(Detection.name)
-        languages, directions = self._seen(artefacts)
-        blocks = feed_forward_blocks(model)
+        config, blocks = self.reading, feed_forward_blocks(model)
+        tensors, directions = artefacts.tensors(Detection.name), artefacts.directions(Detection.name)
         self.check(len(blocks), directions)
-        for layer in select_layers(tensors, self.config):
-            phi, names = awareness_of(tensors, layer, languages, directions, self.config)
-            partition = split_neurons(phi, names, self.config, seed=layer)
-            blocks[layer].replace(RoutedFeedForward(blocks[layer], partition, directions, self.config))
+        chosen = select_layers(tensors, directions, config)
+        inner = split_layers(awareness_of(tensors, directions, config), list(chosen), config)
+        outer: dict[int, Partition] = {}
+        if config.neuron_unit == "both_outputs":
+            outer = split_layers(awareness_of(tensors, directions, config, outputs=True), list(chosen), config)
+        for layer, serves in chosen.items():
+            share = {
+                str(d): inner[layer].general_share(d, mass=config.car_mass, assign=config.car_assign)
+                for d in directions
+            }
+            routed = RoutedFeedForward(
+                blocks[layer], inner[layer], share, config,
+                serves=serves, seen=frozenset(map(str, directions)), outputs=outer.get(layer),
+            )  # fmt: skip
+            blocks[layer].replace(routed)
         return model
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         chosen: list[nn.Parameter] = []
         for layer in decoder_layers(model):
-            for routed in _routed(layer):
-                if self.train_general:
-                    chosen += routed.general.parameters()
-                if self.train_specific:
-                    chosen += routed.specific.parameters()
-                chosen += [p for name, p in routed.named_parameters() if name.startswith("share_")]
-                chosen += _extra(layer, routed, self.config.extra_train)
+            for routed in routed_blocks(layer):
+                for groups in (routed.inner, routed.outer):
+                    if groups is None:
+                        continue
+                    kept = [groups.general] * self.train_general + list(groups.specific) * self.train_specific
+                    chosen += [p for group in kept for p in group.parameters()]
+                if self.reading.neuron_unit == "h_to_4h_only":
+                    columns = {id(p) for name, p in routed.named_parameters() if name.endswith(".down")}
+                    chosen = [p for p in chosen if id(p) not in columns]
+                chosen += routed.car.parameters()
+                own = {id(p) for p in routed.parameters() if p is not routed.down_bias}
+                chosen += _extra(layer, own, self.reading.extra_train)
         return chosen
 
+    # -- use ----------------------------------------------------------------------------------------------
+
     def focus(self, model: nn.Module, direction: Direction | None) -> None:
-        for module in _routed(model):
-            module.focus(direction)
+        for routed in routed_blocks(model):
+            routed.focus(direction)
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        if batch.direction is None:  # replayed text: of the specific neurons its language's alone are trained
+            for routed in routed_blocks(model):
+                routed.focus(None, batch.language)
+        loss = super().loss(model, batch)
+        if torch.is_grad_enabled() and not loss.requires_grad:
+            # Nothing is trained for this direction, which is no error: the update leaves all as it is.
+            return loss + loss.new_zeros((), requires_grad=True)
+        return loss
 
     def active_parameters(self, model: nn.Module) -> int:
-        """All but the neurons that are specific to the languages outside the focused direction."""
+        """All but the neurons that are specific to others than the focused direction."""
         total = sum(p.numel() for p in model.parameters())
-        if not self.config.forward_mask:
-            return total
-        for routed in _routed(model):
-            active = routed.partition.active(routed._direction)
-            idle = [group for i, group in enumerate(routed.specific) if i not in active]
-            total -= sum(p.numel() for group in idle for p in group.parameters())
+        for routed in routed_blocks(model):
+            for groups, present in routed.by_unit():
+                active = sum(p.numel() for part in present for group in part.groups for p in group.parameters())
+                total -= sum(p.numel() for p in groups.parameters()) - active
         return total
 
-    def trace(self, model: nn.Module) -> dict[str, Tensor]:
-        """Per selected layer: owners of the neurons (f) and awareness by language (G, f)."""
-        shown: dict[str, Tensor] = {}
-        for index, layer in enumerate(decoder_layers(model)):
-            for routed in _routed(layer):
-                shown[f"layer.{index}.owner"] = routed.partition.owner
-                shown[f"layer.{index}.awareness"] = routed.partition.awareness
-        return shown
+    # -- saving and loading -----------------------------------------------------------------------------
 
-    def _seen(self, artefacts: Artefacts) -> tuple[list[str], list[Direction]]:
-        """Languages and directions in the order in which the detection saw them."""
-        directions = list(artefacts.directions(Detection.name))
-        return list(dict.fromkeys(code for d in directions for code in d)), directions
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """What was trained, and who owns which neuron: opened again, the model is the trained one to the bit."""
+        super().save(model, folder)
+        found = {i: routed for i, layer in enumerate(decoder_layers(model)) for routed in routed_blocks(layer)}
+        shares = {i: routed.car.static for i, routed in found.items()}
+        save_partitions(folder / PARTITIONS, {i: routed.partition for i, routed in found.items()}, shares)
+        outer = {i: routed.outer.partition for i, routed in found.items() if routed.outer is not None}
+        if outer:
+            save_partitions(folder / OUTPUT_PARTITIONS, outer, shares)
+
+    def load(self, model: nn.Module, folder: Path) -> None:
+        """Raises MethodError when the saved layers are not the attached ones."""
+        partitions, shares = load_partitions(folder / PARTITIONS)
+        outer = load_partitions(folder / OUTPUT_PARTITIONS)[0] if (folder / OUTPUT_PARTITIONS).is_file() else {}
+        found = {i: routed for i, layer in enumerate(decoder_layers(model)) for routed in routed_blocks(layer)}
+        if set(found) != set(partitions):
+            raise MethodError(
+                f"{folder}: the saved layers {sorted(partitions)} are not those that the detection selects, "
+                f"{sorted(found)}. Was it saved with another configuration or base model?"
+            )
+        for i, routed in found.items():
+            routed.regroup(partitions[i], shares[i], outer.get(i))
+        super().load(model, folder)
+
+    # -- figures ------------------------------------------------------------------------------------------
+
+    def charts(self, artefacts: Artefacts) -> Sequence[Chart]:
+        """Figures 4 to 8 of the paper from the detection, 12 and 13 from the trained model."""
+        shown: list[Chart] = []
+        if Detection.name in artefacts:
+            tensors, directions = artefacts.tensors(Detection.name), artefacts.directions(Detection.name)
+            shown += detection_charts(tensors, directions, self.reading)
+            if NeuronOutputs.name in artefacts:
+                shown += output_charts(artefacts.tensors(NeuronOutputs.name), tensors, directions, self.reading)
+        return shown
 
 
 class LANDeRMTSpecific(LANDeRMT):
@@ -126,32 +227,49 @@ class LANDeRMTGeneral(LANDeRMT):
 class Layers(LANDeRMT):
     """Layers (§4.4): all parameters of the selected layers are trained, without splitting or routing."""
 
+    def phases(self) -> Sequence[Phase]:
+        return [phase for phase in super().phases() if not isinstance(phase, NeuronOutputs)]
+
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
         layers = decoder_layers(model)
-        self.check(len(layers), directions)
-        return int(self.config.k) * sum(p.numel() for p in layers[0].parameters())
+        return self._planned_layers(len(layers), directions) * sum(p.numel() for p in layers[0].parameters())
 
     def attach(self, model: nn.Module, artefacts: Artefacts, phase: str) -> nn.Module:
-        tensors = artefacts.tensors(Detection.name)
+        tensors, directions = artefacts.tensors(Detection.name), artefacts.directions(Detection.name)
         layers = decoder_layers(model)
-        self.check(len(layers), [])
-        self._selected = [layers[index] for index in select_layers(tensors, self.config)]
+        self.check(len(layers), directions)
+        self._selected = [layers[index] for index in select_layers(tensors, directions, self.reading)]
         return model
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         return [p for layer in self._selected for p in layer.parameters()]
 
+    def save(self, model: nn.Module, folder: Path) -> None:
+        Method.save(self, model, folder)
 
-def _routed(model: nn.Module) -> list[RoutedFeedForward]:
+    def load(self, model: nn.Module, folder: Path) -> None:
+        Method.load(self, model, folder)
+
+
+def routed_blocks(model: nn.Module) -> list[RoutedFeedForward]:
+    """The routed blocks of a model (or of one decoder layer), first layer first."""
     return [m for m in model.modules() if isinstance(m, RoutedFeedForward)]
 
 
-def _extra(layer: nn.Module, routed: RoutedFeedForward, which: str) -> list[nn.Parameter]:
-    """Further parameters of a selected layer (#22)."""
-    own = {id(p) for p in routed.parameters()} - {id(routed.down_bias)}
+def _neuron_size(block: FeedForwardBlock, config: LANDeRMTConfig) -> int:
+    """Trained numbers of one inner neuron."""
+    maps = [block.up] if block.gate is None else [block.up, block.gate]
+    biases = sum(getattr(module, "bias", None) is not None for module in maps)
+    return (len(maps) + (config.neuron_unit == "inner")) * block.hidden_size + biases
+
+
+def _extra(layer: nn.Module, own: set[int], which: str) -> list[nn.Parameter]:
+    """Further parameters of a selected layer (#22): all but its ``own``, those of the routed neurons."""
     rest = [(name.lower(), p) for name, p in layer.named_parameters() if id(p) not in own]
+    norms = [p for name, p in rest if "norm" in name or "ln_" in name]
     if which == "attention":
-        return [p for name, p in rest if "attn" in name or "attention" in name]
+        others = {id(p) for p in norms}  # post_attention_layernorm is none of it
+        return [p for name, p in rest if ("attn" in name or "attention" in name) and id(p) not in others]
     if which == "norms":
-        return [p for name, p in rest if "norm" in name or "ln_" in name]
+        return norms
     return [p for _, p in rest] if which == "all_block" else []

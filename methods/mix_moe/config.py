@@ -1,114 +1,180 @@
 """Configuration of Mix-MoE.
 
-Only the paper's abstract and second-hand summaries could be read, so every field says how its default is
-known: *stated* (abstract), *second-hand* (a summary of the paper) or *our choice*.
+Only the paper's abstract and second-hand summaries could be read, so every field says where its default comes
+from: *stated* (the abstract), *second-hand* (a summary of the paper) or *our choice*; ``origins`` gives the
+same for programs.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import model_validator
 
 from mtsuite.method import MethodConfig, Option
 
+Origin = Literal["stated", "second-hand", "ours"]
+LEAKY_AXES = ("sequence", "fnet2d")
+
+
+def stated(default: Any, description: str, **limits: Any) -> Any:
+    """An option whose default the paper's abstract gives."""
+    return Option(default, description=f"{description} Stated.", json_schema_extra={"origin": "stated"}, **limits)
+
+
+def second_hand(default: Any, description: str, **limits: Any) -> Any:
+    """An option whose default a summary of the paper gives."""
+    return Option(
+        default, description=f"{description} Second-hand.", json_schema_extra={"origin": "second-hand"}, **limits
+    )
+
+
+def ours(default: Any, description: str, **limits: Any) -> Any:
+    """An option that no source speaks of."""
+    return Option(default, description=f"{description} Our choice.", json_schema_extra={"origin": "ours"}, **limits)
+
 
 class MixMoEConfig(MethodConfig):
     # -- experts --------------------------------------------------------------------------------------
-    lm_experts: int = Option(
-        2,
-        ge=1,
-        description="Language-model experts a layer: slices of the pretrained block. Two groups: stated; 2: "
-        "second-hand.",
+    lm_experts: int = second_hand(2, "Language-model experts a layer, slices of the pretrained block.", ge=1)
+    mt_experts: int = second_hand(2, "Translation experts a layer.", ge=1)
+    groups: Literal["mixed", "single"] = stated(
+        "mixed",
+        "Two groups of experts, or as a control one: lm_experts + mt_experts slices of the block, all trained in both "
+        "stages, as LLaMA-MoE does (then lm_frozen, router_stage2 and the other mt_* options say nothing).",
     )
-    mt_experts: int = Option(2, ge=1, description="Translation experts a layer. 2: second-hand.")
-    slices: Literal["random", "contiguous"] = Option(
+    layers: Literal["all"] | list[Annotated[int, Option(ge=0)]] = ours(
+        "all", "Layers whose block becomes a mixture, counted from 0; a list, or all."
+    )
+    slices: Literal["random", "contiguous", "kmeans", "taylor"] = ours(
         "random",
-        description="How neurons are dealt into LM experts of equal size. Our choice: a seeded permutation (as "
-        "LLaMA-MoE).",
+        "How neurons are dealt into slices of equal size: a seeded permutation (LLaMA-MoE's final models), as they "
+        "stand, balanced k-means on the rows of W_up, or balanced k-means on how important a neuron is to each "
+        "language (Taylor scores, from a look at the base model).",
     )
-    mt_width: int | None = Option(
+    taylor_samples: int = ours(200, "Held-out sentences a language that `slices: taylor` looks at.", ge=1)
+    mt_width: int | None = ours(
         None,
+        "Neurons of a translation expert; empty: block width / mt_experts for random experts, so that both groups are "
+        "of equal size, and the size of what is copied for others.",
         ge=1,
-        description="Neurons of a translation expert; empty: block width / mt_experts, so both groups are of "
-        "equal size. Our choice.",
     )
-    mt_init: Literal["random", "slices"] = Option(
-        "random", description="Translation experts start at random (second-hand) or as copies of the slices."
+    mt_init: Literal["random", "slices", "copy"] = second_hand(
+        "random",
+        "Translation experts start at random, as copies of the LM experts' slices, or as copies of the whole block "
+        "(divided by the factor on the mixture, so that any gate gives back the block).",
     )
-    mt_down_init: Literal["zero", "normal"] = Option(
-        "zero",
-        description="Output matrices of the translation experts at the start. Our choice: zero, so that they "
-        "disturb nothing.",
+    mt_down_init: Literal["zero", "normal"] = ours(
+        "zero", "Output matrices of random translation experts at the start; zero: they disturb nothing."
     )
-    mt_logit_bias: float = Option(
-        -4.0,
-        description="Bias of the translation experts' routing logits at the start. Our choice: -4, about 2 % of "
-        "the mass.",
+    mt_logit_bias: float = ours(
+        -4.0, "Bias of the translation experts' routing logits at the start; -4: about 2 % of the mass."
     )
-    init_std: float = Option(0.02, gt=0, description="Standard deviation of random weights. Our choice.")
+    init_std: float = ours(0.02, "Standard deviation of normal random weights.", gt=0)
 
     # -- router ---------------------------------------------------------------------------------------
-    gate_mode: Literal["joint", "per_group"] = Option(
-        "joint",
-        description="One softmax over all experts, or one a group joined by the groups' log-sum-exp. Not known; "
-        "our choice.",
+    router: Literal["learned", "random"] = second_hand(
+        "learned",
+        "Learned gates, or as a control experts drawn at random for every token (by a hash of the token, its position "
+        "and the layer, so that decoding draws what training drew) at equal weights. The ablation's `Random` may "
+        "be this or `transform: random`.",
     )
-    top_k: Annotated[int, Option(ge=1)] | Literal["all"] = Option(
-        "all", description="Experts used a token (a group, with per_group). Not known; our choice: all."
+    gate_mode: Literal["joint", "per_group"] = ours(
+        "joint", "One softmax and one top-k over all experts, or one of each group, joined by rho_mode."
     )
-    mt_top_k: Annotated[int, Option(ge=1)] | Literal["all"] | None = Option(
+    rho_mode: Literal["logsumexp", "learned", "fixed", "sum"] = ours(
+        "logsumexp",
+        "With per_group, the groups' shares: softmax of the groups' log-sum-exp (as the joint softmax implies), of a "
+        "linear map of its own, one half each, or one each.",
+    )
+    top_k: Annotated[int, Option(ge=1)] | Literal["all"] = ours(
+        "all", "Experts used a token (of each group, with per_group). A summary's `k = 2` may mean this."
+    )
+    mt_top_k: Annotated[int, Option(ge=1)] | Literal["all"] | None = ours(
+        None, "With per_group: translation experts used a token, top_k being the LM experts'; empty: top_k."
+    )
+    renormalise: bool = ours(True, "Weights of the chosen experts sum to one, as in Mixtral and MoE-LPR.")
+    rescale: float | None = ours(
         None,
-        description="With per_group: translation experts used a token, top_k being the LM experts'; empty: "
-        "top_k. Our choice.",
+        "Factor c on the mixture; empty: the number of slices, which gives back the pretrained block under a uniform "
+        "gate.",
+        gt=0,
     )
-    renormalise: bool = Option(
-        True, description="Weights of the chosen experts sum to one (as Mixtral, MoE-LPR). Our choice."
+    router_init: Literal["zeros", "xavier", "normal"] = ours(
+        "zeros",
+        "Router weights at the start: zeros (uniform gate, for top_k: all; otherwise all ties go to the first "
+        "experts), Xavier normal (as MoE-LPR), or normal with init_std.",
     )
-    rescale: float | None = Option(
-        None,
-        description="Factor c on the mixture; empty: lm_experts, which gives back the pretrained block under a "
-        "uniform gate. Our choice.",
+    balance: float = ours(0.0, "Coefficient of the balance loss.", ge=0)
+    balance_form: Literal["switch", "p_only", "entropy"] = ours(
+        "switch",
+        "Balance loss: E sum_i F_i P_i of the Switch Transformer, constant when all experts are used; E sum_i P_i^2; "
+        "or log E minus the entropy of P. The last two work with top_k: all.",
     )
-    router_init: Literal["zeros", "xavier"] = Option(
-        "zeros", description="Router weights at the start. Our choice: zeros (uniform gate)."
-    )
-    balance: float = Option(
+    group_prior_coef: float = ours(
         0.0,
+        "Coefficient of -log(mass of the LM group) on monolingual text that train.monolingual_replay mixes into "
+        "stage 2, as in MoE-LPR.",
         ge=0,
-        description="Coefficient of the Switch balance loss; constant, hence useless, when all experts are used. "
-        "Our choice.",
     )
 
     # -- Fourier features -----------------------------------------------------------------------------
-    transform: Literal["fft", "dct", "random", "none"] = Option(
+    transform: Literal["fft", "dct", "random", "none"] = stated(
         "fft",
-        description="Features beside the representation. Fourier: stated; DCT and random are its ablations "
-        "(second-hand).",
+        "Transform behind the router's features; the discrete cosine transform, a random projection, and no features "
+        "are controls.",
     )
-    part: Literal["magnitude", "log_magnitude", "power", "real"] = Option(
+    axis: Literal["hidden", "causal_window", "prompt", "sequence", "fnet2d"] = ours(
+        "hidden",
+        "Axis of the transform: hidden units; the last `window` positions; the prompt's positions (fft only; its "
+        "features are zero in monolingual text and hence in stage 1); all positions, or positions and hidden units as "
+        "in FNet: these two show the router later tokens and need allow_leaky.",
+    )
+    allow_leaky: bool = ours(
+        False,
+        "Allow an axis by which the router sees later tokens, for attempts at reproduction: perplexity and scores are "
+        "then invalid, and every table marks the row `leaky`.",
+    )
+    part: Literal["magnitude", "log_magnitude", "power", "real", "real_imag"] = ours(
         "magnitude",
-        description="What is taken of the spectrum; `real` is a linear map of the input and serves as control. "
-        "Our choice.",
+        "What is taken of the spectrum; `real` and `real_imag` are linear maps of the input and serve as controls.",
     )
-    bins: int = Option(256, ge=1, description="Lowest frequencies used (at most hidden/2 + 1). Our choice.")
+    bins: Annotated[int, Option(ge=1)] | Literal["all"] = ours(
+        256, "Lowest frequencies used, where the axis has so many (`sequence`: all are)."
+    )
+    window: int = ours(32, "Positions W of axis causal_window.", ge=2)
+    window_rank: int = ours(16, "Dimensions r to which axis causal_window projects, by a fixed random map.", ge=1)
+    feature_source: Literal["ffn_input", "block_input", "attn_output"] = ours(
+        "ffn_input",
+        "What is transformed: the input of the feed-forward block, of the whole layer, or what the attention returns "
+        "(BLOOM's includes the residual).",
+    )
+    fuse: Literal["concat", "gated", "replace"] = second_hand(
+        "concat",
+        "Features beside x (their logits are added), beside x through a learned gate a token, or instead of x.",
+    )
 
     # -- stages ---------------------------------------------------------------------------------------
-    stage1: bool = Option(True, description="Post-pretrain the LM experts on monolingual text first. Stated.")
-    stage1_learning_rate: float = Option(
-        5e-5, gt=0, description="Peak learning rate of stage 1. MoE-LPR's; not known here."
+    stage1: bool = stated(True, "Post-pretrain the LM experts on monolingual text first.")
+    stage1_learning_rate: float = ours(5e-5, "Peak learning rate of stage 1. MoE-LPR's value.", gt=0)
+    train_backbone: Literal["none", "norms", "all"] = ours(
+        "none", "What is trained of the rest: nothing, the normalisation layers, or everything."
     )
-    lm_frozen: bool = Option(True, description="LM experts are frozen in stage 2. Second-hand.")
-    router_stage2: Literal["all", "mt_columns", "freeze"] = Option(
-        "all", description="What of the router stage 2 trains. Not known; our choice."
+    backbone_stages: Literal["both", "stage1", "stage2"] = ours("both", "The stages in which train_backbone counts.")
+    lm_frozen: bool = second_hand(True, "LM experts are frozen in stage 2.")
+    router_stage2: Literal["all", "mt_columns", "freeze"] = ours(
+        "all", "What of the router stage 2 trains: all of it, what belongs to the translation experts, or nothing."
     )
-    loss_on: Literal["target", "all"] = Option(
-        "target", description="Tokens that stage 2 predicts. Not known; our choice: as all other rows."
+    loss_on: Literal["target", "all"] = ours("target", "Tokens that stage 2 predicts; the target's, as in other rows.")
+
+    # -- use --------------------------------------------------------------------------------------------
+    probe_samples: int = ours(
+        100, "Held-out sentences a language and a direction for the routing charts; 0: no charts.", ge=0
     )
-    preset: Literal["mixmoe_safe", "mixmoe_paper", "mixmoe_pergroup"] | None = Option(
+    preset: Literal["mixmoe_safe", "mixmoe_paper", "mixmoe_pergroup"] | None = ours(
         None,
-        description="mixmoe_safe (the defaults), mixmoe_paper (closest to what is known), or mixmoe_pergroup "
-        "(all LM slices always on, one MT expert a token).",
+        "mixmoe_safe (the defaults), mixmoe_paper (closest to what is known of the paper: joint top-2), or "
+        "mixmoe_pergroup (all LM slices always on, one translation expert a token).",
     )
 
     @model_validator(mode="before")
@@ -119,7 +185,87 @@ class MixMoEConfig(MethodConfig):
             return {**PRESETS[chosen], **values}
         return values
 
+    @model_validator(mode="after")
+    def _fits(self) -> MixMoEConfig:
+        for wrong, message in (
+            (
+                self.axis in LEAKY_AXES and not self.allow_leaky,
+                f"axis: {self.axis} shows the router of a token later tokens, so the target leaks in training and "
+                "decoding cannot repeat it; take hidden, causal_window or prompt, or set allow_leaky: true to try a "
+                "reproduction whose scores are invalid",
+            ),
+            (
+                self.axis in (*LEAKY_AXES, "prompt") and self.transform in ("dct", "random"),
+                f"axis: {self.axis} has no fixed length and needs transform: fft; found {self.transform}",
+            ),
+            (
+                self.axis == "prompt" and self.loss_on == "all",
+                "axis: prompt shows the router the whole prompt, which may then not be predicted: set loss_on: target",
+            ),
+            (
+                self.fuse != "concat" and self.transform == "none",
+                f"fuse: {self.fuse} needs features, but transform is none",
+            ),
+            (
+                self.router == "random" and self.top_k == "all",
+                "router: random draws top_k experts; with top_k: all there is nothing to draw, set a number",
+            ),
+            (
+                self.router == "random" and self.balance > 0,
+                "balance: a random router cannot be balanced by a loss; set it to 0",
+            ),
+            (
+                self.gate_mode == "joint" and self.rho_mode != "logsumexp",
+                f"rho_mode: {self.rho_mode} needs gate_mode: per_group",
+            ),
+            (
+                self.groups == "single" and self.gate_mode == "per_group",
+                "gate_mode: per_group needs two groups, but groups is single",
+            ),
+            (
+                self.group_prior_coef > 0 and (self.groups == "single" or self.rho_mode in ("fixed", "sum")),
+                "group_prior_coef: there is no learned mass of an LM group to press on; set it to 0",
+            ),
+            (
+                self.mt_init == "copy" and self.mt_width is not None,
+                "mt_width: a copy of the block has the block's width; leave it empty",
+            ),
+        ):
+            if wrong:
+                raise ValueError(message)
+        return self
 
+    # -- what follows from the options --------------------------------------------------------------
+
+    @property
+    def slice_count(self) -> int:
+        """Slices of the pretrained block."""
+        return self.lm_experts + (self.mt_experts if self.groups == "single" else 0)
+
+    @property
+    def factor(self) -> float:
+        """c."""
+        return float(self.slice_count) if self.rescale is None else self.rescale
+
+    @property
+    def used(self) -> tuple[int | Literal["all"], ...]:
+        """Experts used a token: of all together, or (per_group) of the LM and of the MT group."""
+        if self.gate_mode == "joint":
+            return (self.top_k,)
+        return (self.top_k, self.top_k if self.mt_top_k is None else self.mt_top_k)
+
+    def leaves_out(self, stage: Literal[1, 2]) -> bool:
+        """Whether a token leaves experts out in a stage; in stage 1 there are the slices alone."""
+        if stage == 1 or self.groups == "single":
+            sizes: tuple[int, ...] = (self.slice_count,)
+        elif self.gate_mode == "joint":
+            sizes = (self.lm_experts + self.mt_experts,)
+        else:
+            sizes = (self.lm_experts, self.mt_experts)
+        return any(k != "all" and k < size for k, size in zip(self.used, sizes, strict=False))
+
+
+# Beside the defaults, which are mixmoe_safe.
 PRESETS: dict[str, dict[str, object]] = {
     "mixmoe_safe": {},
     "mixmoe_paper": {
@@ -131,5 +277,20 @@ PRESETS: dict[str, dict[str, object]] = {
         "balance": 0.01,
     },
     # With all experts of both groups this would be mixmoe_safe again: the two gates agree when nothing is left out.
-    "mixmoe_pergroup": {"gate_mode": "per_group", "top_k": "all", "mt_top_k": 1},
+    # A renormalised top-1 weight is constant, so the choice could not be learned; at zero all tokens would choose
+    # the first MT expert.
+    "mixmoe_pergroup": {
+        "gate_mode": "per_group",
+        "top_k": "all",
+        "mt_top_k": 1,
+        "renormalise": False,
+        "router_init": "normal",
+        "balance": 0.01,
+    },
 }
+
+
+def origins() -> dict[str, Origin]:
+    """Where the default of every option comes from."""
+    extras = {name: field.json_schema_extra for name, field in MixMoEConfig.model_fields.items()}
+    return {name: extra["origin"] for name, extra in extras.items() if isinstance(extra, dict)}  # type: ignore[misc]

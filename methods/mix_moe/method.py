@@ -7,86 +7,176 @@ with the LM experts frozen.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 
-import torch
-from mtsuite.methods.mix_moe.config import MixMoEConfig
-from mtsuite.methods.mix_moe.layer import MixedFeedForward
+from mtsuite.methods.mix_moe.charts import routing_charts
+from mtsuite.methods.mix_moe.config import LEAKY_AXES, MixMoEConfig
+from mtsuite.methods.mix_moe.layer import MixedFeedForward, layers_of, watched
+from mtsuite.methods.mix_moe.losses import balance_loss, group_prior_loss
+from mtsuite.methods.mix_moe.probe import RoutingProbe
+from mtsuite.methods.mix_moe.reading import Reading, follow, follow_source, prompt_of
+from mtsuite.methods.mix_moe.slices import Importance
 from torch import Tensor, nn
 
 from mtsuite.data.batches import Batch
-from mtsuite.method import Artefacts, Method, Phase, Train
+from mtsuite.data.direction import Direction
+from mtsuite.method import Artefacts, Chart, Method, MethodError, Phase, Train
 from mtsuite.model.blocks import feed_forward_blocks
 
-# What stage 1 depends on: rows that differ in stage 2 alone share it.
-_STAGE1 = ("lm_experts", "slices", "init_std", "gate_mode", "top_k", "renormalise", "rescale", "router_init", "balance",
-           "transform", "part", "bins", "stage1", "stage1_learning_rate")  # fmt: skip
+STAGE1, STAGE2 = "lm-experts", "mt-experts"
 
 
 class MixMoE(Method):
-    """Every feed-forward block becomes a mixture of two groups of experts."""
+    """Feed-forward blocks become mixtures of two groups of experts."""
 
     Config = MixMoEConfig
 
+    # -- what is known without a model ------------------------------------------------------------------
+
     def phases(self) -> Sequence[Phase]:
         config: MixMoEConfig = self.config
-        first = Train("lm-experts", "monolingual", "all", config.stage1_learning_rate, settings=_STAGE1)
-        second = Train("mt-experts", "parallel", config.loss_on, 5e-5)
-        return [first, second] if config.stage1 else [second]
+        phases: list[Phase] = []
+        if config.slices == "taylor":
+            phases.append(Importance(samples=config.taylor_samples))
+        if config.stage1:
+            rate = config.stage1_learning_rate
+            phases.append(Train(STAGE1, "monolingual", "all", rate, settings=stage1_settings(config)))
+        phases.append(Train(STAGE2, "parallel", config.loss_on, 5e-5, settings=_STAGE2))
+        if config.probe_samples:
+            phases.append(RoutingProbe(samples=config.probe_samples))
+        return phases
+
+    def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        config: MixMoEConfig = self.config
+        if config.layers != "all" and (not config.layers or max(config.layers) >= layers):
+            raise MethodError(f"layers: expected numbers from 0 to {layers - 1}; found {config.layers}.")
+        if config.balance and config.balance_form == "switch" and not config.leaves_out(2):
+            raise MethodError(
+                "balance: with all experts used the Switch balance loss is constant and does nothing; set "
+                "balance_form: p_only or entropy, a smaller top_k, or balance: 0."
+            )
+        if config.leaves_out(2) and config.router == "learned" and config.router_init == "zeros":
+            raise MethodError(
+                "router_init: zeros makes all experts tie, so that every token would take the first ones; with a top_k "
+                "that leaves experts out set router_init: xavier or normal."
+            )
 
     def note(self) -> str:
-        return "also reads monolingual text (stage 1)" if self.config.stage1 else ""
+        notes = ["also reads monolingual text (stage 1)"] * self.config.stage1
+        if self.mark():
+            notes.append("its router sees later tokens: perplexity and scores are invalid")
+        return "; ".join(notes)
+
+    def mark(self) -> str:
+        return "leaky" if self.config.axis in LEAKY_AXES and self.config.transform != "none" else ""
+
+    # -- surgery ------------------------------------------------------------------------------------------
 
     def attach(self, model: nn.Module, artefacts: Artefacts, phase: str) -> nn.Module:
-        for layer, block in enumerate(feed_forward_blocks(model)):
-            block.replace(MixedFeedForward(block, self.config, layer, with_mt=phase == "mt-experts"))
+        config: MixMoEConfig = self.config
+        blocks = feed_forward_blocks(model)
+        chosen = range(len(blocks)) if config.layers == "all" else config.layers
+        importance: Tensor | None = None
+        if config.slices == "taylor" and not blocks[0].up.weight.is_meta:
+            importance = artefacts.tensors(Importance.name)["importance"]
+        reading = Reading()
+        for layer in chosen:
+            seen = None if importance is None else importance[:, layer]
+            mixed = MixedFeedForward(blocks[layer], config, reading, with_mt=self._has_mt(phase), importance=seen)
+            blocks[layer].replace(mixed)
+            if config.feature_source != "ffn_input" and mixed.router.features is not None:
+                follow_source(model, reading, layer, config.feature_source)
+        follow(model, reading, prompts=config.axis == "prompt", caches=not self.mark())
         return model
+
+    def _has_mt(self, phase: str) -> bool:
+        return phase == STAGE2 and self.config.groups == "mixed"
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         config: MixMoEConfig = self.config
         chosen: list[nn.Parameter] = []
-        for layer in _layers(model):
-            if phase.name == "lm-experts":
-                chosen += [*layer.lm.parameters(), *layer.router_lm.parameters()]
+        for layer in layers_of(model):
+            if layer.mt is None:
+                chosen += [*layer.lm.parameters(), *layer.router.parameters()]
                 continue
-            assert layer.mt is not None
-            assert layer.router_mt is not None
             chosen += layer.mt.parameters()
             if not config.lm_frozen:
                 chosen += layer.lm.parameters()
-            if config.router_stage2 != "freeze":
-                chosen += layer.router_mt.parameters()
             if config.router_stage2 == "all":
-                chosen += layer.router_lm.parameters()
+                chosen += layer.router.parameters()
+            elif config.router_stage2 == "mt_columns":
+                chosen += [p for part in (layer.router.mt, layer.router.rho) if part for p in part.parameters()]
+        if config.backbone_stages in ("both", "stage1" if phase.name == STAGE1 else "stage2"):
+            chosen += _backbone(model, config.train_backbone)
         return chosen
 
+    # -- use ------------------------------------------------------------------------------------------------
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        layers = _layers(model)
-        for layer in layers:
-            layer.mask = batch.attention_mask
-        loss = super().loss(model, batch)
-        if self.config.balance and model.training:  # measured in training only
-            loss = loss + self.config.balance * torch.stack([layer.balance for layer in layers]).mean()
+        config: MixMoEConfig = self.config
+        layers = layers_of(model)
+        prior = config.group_prior_coef if batch.direction is None and layers[0].mt is not None else 0.0
+        listens = model.training and (config.balance or prior)
+        with layers[0].reading.telling(prompt_of(batch)), watched(model) if listens else nullcontext([]) as routes:
+            loss = super().loss(model, batch)
+        if listens and config.balance:
+            loss = loss + config.balance * balance_loss(routes, batch.attention_mask, config.balance_form)
+        if listens and prior:
+            loss = loss + prior * group_prior_loss(routes, batch.attention_mask, config.lm_experts)
         return loss
 
     def active_parameters(self, model: nn.Module) -> int:
-        """All parameters, less those of the experts that top-k leaves out (experts of a group are of equal size)."""
-        total = sum(p.numel() for p in model.parameters())
-        config: MixMoEConfig = self.config
-        for layer in _layers(model):
-            sizes = [sum(p.numel() for p in layer.lm.parameters()) / config.lm_experts] * config.lm_experts
-            if layer.mt is not None:
-                sizes += [sum(p.numel() for p in layer.mt.parameters()) / config.mt_experts] * config.mt_experts
-            groups = [(sizes, config.top_k)]
-            if config.gate_mode == "per_group":
-                lm, mt = sizes[: config.lm_experts], sizes[config.lm_experts :]
-                groups = [(lm, config.top_k), (mt, config.mt_top_k or config.top_k)]
-            total -= sum(round(sum(sorted(group)[: max(0, len(group) - k)])) for group, k in groups if k != "all")
+        """All parameters, less those of the experts that top-k leaves out (the smallest, where sizes differ)."""
+        total = super().active_parameters(model)
+        for layer in layers_of(model):
+            sizes = [sum(p.numel() for p in expert.parameters()) for expert in layer.experts]
+            groups = [sizes]
+            if self.config.gate_mode == "per_group" and layer.mt is not None:
+                groups = [sizes[: len(layer.lm)], sizes[len(layer.lm) :]]
+            for group, k in zip(groups, self.config.used, strict=False):
+                total -= sum(sorted(group)[: len(group) - min(len(group), k if k != "all" else len(group))])
         return total
 
-    def trace(self, model: nn.Module) -> dict[str, Tensor]:
-        """``expert_weight`` (layers, experts): mean routing probability since the last trace, LM experts first."""
-        return {"expert_weight": torch.stack([layer.mean_weights() for layer in _layers(model)])}
+    def charts(self, artefacts: Artefacts) -> Sequence[Chart]:
+        if RoutingProbe.name not in artefacts:
+            return ()
+        directions = artefacts.directions(RoutingProbe.name)
+        return routing_charts(artefacts.tensors(RoutingProbe.name), directions, self.config)
 
 
-def _layers(model: nn.Module) -> list[MixedFeedForward]:
-    return [m for m in model.modules() if isinstance(m, MixedFeedForward)]
+# What translation and stage 2 depend on: all but what is only looked at, and the preset, whose values are in the rest.
+_STAGE2 = tuple(name for name in MixMoEConfig.model_fields if name not in ("preset", "probe_samples"))
+
+
+def stage1_settings(config: MixMoEConfig) -> tuple[str, ...]:
+    """What stage 1 depends on: rows that differ in stage 2 alone share it.
+
+    A field that changes nothing while only the slices route is left out, so that more rows share.
+    """
+    names = [
+        "lm_experts", "groups", "layers", "slices", "router", "rescale", "router_init", "transform", "axis",
+        "allow_leaky", "part", "bins", "window", "window_rank", "feature_source", "fuse", "stage1",
+        "stage1_learning_rate", "train_backbone", "backbone_stages",
+    ]  # fmt: skip
+    if config.groups == "single":
+        names.append("mt_experts")
+    if config.slices == "taylor":
+        names.append("taylor_samples")
+    if config.router_init == "normal":
+        names.append("init_std")
+    sparse = config.leaves_out(1)
+    if sparse or config.router == "random":
+        names += ["top_k", "renormalise"]
+    if config.balance and (sparse or config.balance_form != "switch"):
+        names += ["balance", "balance_form"]
+    return tuple(names)
+
+
+def _backbone(model: nn.Module, which: str) -> list[nn.Parameter]:
+    """Parameters outside the mixtures: none, those of normalisation layers, or all."""
+    if which == "none":
+        return []
+    own = {id(p) for layer in layers_of(model) for p in layer.parameters()}
+    modules = [m for m in model.modules() if which == "all" or "norm" in type(m).__name__.lower()]
+    found = {id(p): p for module in modules for p in module.parameters(recurse=False)}
+    return [p for number, p in found.items() if number not in own]

@@ -106,9 +106,14 @@ def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[lis
         flat = [phase for phases in trains for phase in phases]
         rate = sum(p["tokens"] for p in flat) / max(1e-9, sum(p["train_seconds"] for p in flat))
         memory = max(phase["peak_memory_mb"] for phase in flat)
-        # What one phase trains may be a part of what another does: the table shows the last phase's.
-        trained = sum(phases[-1]["trainable_parameters"] for phases in trains if phases)
+        # What one phase trains may be a part of what another does: the table shows the main phase's.
+        trained = sum(_main(phases)["trainable_parameters"] for phases in trains if phases)
         yield [method, seed, trained, total, active, round(time, 2), round(rate, 1), round(memory, 1), speed]
+
+
+def _main(phases: list[dict[str, Any]]) -> dict[str, Any]:
+    """The summary of the phase that counts as the row's: the last on parallel text, else the last."""
+    return ([phase for phase in phases if phase["text"] == "parallel"] or phases)[-1]
 
 
 def _mean(values: list[float]) -> int | str:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtsuite.errors import MethodError
 from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Train
@@ -18,6 +17,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     import torch
 
     from mtsuite.data.batches import MonolingualStream, ParallelStream, ReplayStream
+    from mtsuite.jobs.watch import Watch
     from mtsuite.train import memory
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
@@ -30,13 +30,12 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     memory.reset_peak()
     base = open_base(spec, inputs, context)
     model, _ = open_adapted(method, base, inputs, phase.name, seed=spec["seed"])
-    model.requires_grad_(False)
-    for parameter in method.trainable(model, phase):
-        parameter.requires_grad_(True)
-        if parameter.dtype != torch.float32:
+    watch = Watch(model, method.trainable(model, phase), f"{spec['_use']}: phase {phase.name!r}")
+    for parameter in model.parameters():
+        if parameter.requires_grad and parameter.dtype != torch.float32:
             parameter.data = parameter.data.float()  # trained weights are updated in full precision
     model = model.to(accelerator.device)
-    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    watch.begin()
     stream: ParallelStream | MonolingualStream | ReplayStream
     if phase.text == "parallel":
         stream = ParallelStream(
@@ -77,14 +76,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         ),
         accelerator,
         checkpoint=output / "checkpoint",
-        progress=context.progress,
+        progress=watch.over(context.progress),
     )
-    still = {id(p) for p in model.parameters() if p.requires_grad}
-    if still != trained:
-        raise MethodError(
-            f"{spec['_use']}: the set of trained parameters changed during phase {phase.name!r}: "
-            "a method must not set requires_grad while it trains."
-        )
+    watch.end()
     if accelerator.is_main_process:
         method.save(model, output)
         shutil.rmtree(output / "checkpoint", ignore_errors=True)

@@ -32,5 +32,5 @@ class BrokenRow:
 
 
 def planning_job(name: str, use: str, phase: str = "") -> Job:
-    """The job under whose key a failure to plan this method is kept: one for all its phases."""
-    return Job("plan", f"{name}: {phase}", {"use": use})
+    """The job under whose key a failure to plan this row is kept, whatever the phase."""
+    return Job("plan", f"{name}: {phase}", {"row": name, "use": use})

@@ -17,7 +17,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.jobs.assemble import PHASE
-from mtsuite.method import Method, Probe, Train
+from mtsuite.method import Method, Probe, Train, main_phase
 from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
@@ -295,7 +295,7 @@ class _Planner:
         roles: dict[str, str] = {}
         shown: dict[str, str] = {}  # probes of the trained model: nothing waits for them but the report
         phases = list(method.phases())  # asked once: the phases are compared by identity below
-        trains = [phase for phase in phases if isinstance(phase, Train)]
+        main = main_phase(phases)
         for phase in phases:
             # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
             # direction is trained on afterwards: so the transfer matrix shares them.
@@ -313,7 +313,7 @@ class _Planner:
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
                 on = "" if mono or trained_on == ALL else f" on {trained_on}"
-                spec = self._train_spec(row, phase, updates, last=phase is trains[-1])
+                spec = self._train_spec(row, phase, updates, main=phase is main)
                 job = self._train_job(
                     f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
                 )
@@ -326,7 +326,7 @@ class _Planner:
                 shown[PHASE + phase.name] = self.out.plan.add(
                     self._probe_job(name, method, phase, seed, common, inputs)
                 )
-        if trains:
+        if main is not None:
             made = roles | shown
             names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
             self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
@@ -383,11 +383,11 @@ class _Planner:
         tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
         return Job("train", label, spec, inputs, cost=tokens / 10_000)
 
-    def _train_spec(self, row: Row, phase: Train, steps: int, *, last: bool) -> dict[str, Any]:
-        """The budget of one phase: the row's own values for its last phase, then the recipe's, then the method's."""
+    def _train_spec(self, row: Row, phase: Train, steps: int, *, main: bool) -> dict[str, Any]:
+        """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's."""
         train = self.recipe.train
-        own = row.train if last else type(row.train)()
-        shared = train.learning_rate if last else None
+        own = row.train if main else type(row.train)()
+        shared = train.learning_rate if main else None
         replay = train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
         return {
             **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),

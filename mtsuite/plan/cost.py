@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MTSuiteError
-from mtsuite.method import Artefacts, Probe, Train
+from mtsuite.method import Artefacts, Probe, Train, main_phase
 from mtsuite.plan.build import Planned
+from mtsuite.registry import code_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -99,7 +100,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
             if sentences
             else "by length"
         )
-        probes = sum(isinstance(phase, Probe) for phase in method.phases())
+        probes = sum(isinstance(phase, Probe) and phase.looks_at == "base" for phase in method.phases())
         if probes:
             remark = f"{remark}; " * bool(remark) + "looks at held-out text first"
         rows.append(
@@ -119,7 +120,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
 def _trained(
     planned: Planned, base: BaseEstimate, name: str, directions: list[Direction]
 ) -> tuple[int | None, int | None, str]:
-    """Parameters that the last phase trains and those it leaves frozen, by doing the surgery on the skeleton."""
+    """Parameters that the main phase trains and those it leaves frozen, by doing the surgery on the skeleton."""
     if base.skeleton is None or base.parameters is None:
         return None, None, "the model's configuration is not known here"
     import copy
@@ -127,15 +128,18 @@ def _trained(
     import torch
 
     method = planned.methods[name]
-    phase = [p for p in method.phases() if isinstance(p, Train)][-1]
+    phase = main_phase(method.phases())
+    assert phase is not None
     model = copy.deepcopy(base.skeleton)
+    use = planned.recipe.methods[name].use or name
     try:
-        count = method.planned_parameters(model, directions)
-        if count is not None:  # counted by the method itself, which then trains a part of the base
-            return count, base.parameters - count, ""
-        with torch.device("meta"):  # what the method adds holds no numbers either
-            model = method.attach(model, Artefacts(), phase.name)
-        count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
+        with code_of(use, "attach", f"{use} on a model without numbers"):
+            count = method.planned_parameters(model, directions)
+            if count is not None:  # counted by the method itself, which then trains a part of the base
+                return count, base.parameters - count, ""
+            with torch.device("meta"):  # what the method adds holds no numbers either
+                model = method.attach(model, Artefacts(), phase.name)
+            count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
     except MTSuiteError as error:
         return None, None, str(error)
     return count, sum(p.numel() for p in model.parameters()) - count, ""

@@ -55,7 +55,7 @@ def _section(model: type[BaseModel], prefix: str, heading: str, level: int) -> I
         yield "| key | type | default | meaning |"
         yield "| --- | --- | --- | --- |"
         for name, field in leaves.items():
-            cells = (f"`{prefix}{name}`", _type(field), _default(field), field.description or "")
+            cells = (f"`{prefix}{name}`", type_text(field), _default(field), field.description or "")
             yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
         yield ""
     for name, field in model.model_fields.items():
@@ -97,7 +97,8 @@ def _is_table(annotation: Any) -> bool:
     return any(get_origin(member) is dict for member in members(annotation))
 
 
-def _type(field: FieldInfo) -> str:
+def type_text(field: FieldInfo) -> str:
+    """What a field takes, in words and with its bounds: ``whole number ≥ 1``."""
     kinds = [part for part in members(field.annotation) if part is not type(None)]
     text = " or ".join(map(_type_name, kinds))
     rules = [(sign, getattr(rule, key)) for rule in field.metadata for key, sign in _BOUNDS if hasattr(rule, key)]

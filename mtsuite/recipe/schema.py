@@ -242,7 +242,12 @@ class Train(Section):
         ge=8,
         description="Longest example in tokens (prompt and translation); longer ones are left out and counted.",
     )
-    learning_rate: float | None = Field(None, gt=0, description="(row) Peak learning rate; empty: the method's own.")
+    learning_rate: float | None = Field(
+        None,
+        gt=0,
+        description="(row) Peak learning rate of the phase on parallel text (the last such); empty: the method's own. Other "
+        "phases have their rates in the method's config.",
+    )
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw", description="(row) AdamW, or Muon for matrices with AdamW for the rest."
     )
@@ -354,7 +359,7 @@ class Row(Section):
         description="Train a model for every direction alone, each on its share of the updates: the reference without "
         "interference.",
     )
-    sweep: dict[str, list[Any]] | None = Field(
+    sweep: dict[str, list[bool | int | float | str]] | None = Field(
         None,
         description="One key of `config` (or `train.learning_rate`) and a list of values: the row becomes one row a "
         "value, named `row-key-value`, and a chart shows the average over the values.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mtsuite.chart import Chart, Series
@@ -56,7 +57,11 @@ def _look(index: int) -> tuple[str, str]:
 
 def _lines(axes: Axes, chart: Chart) -> None:
     words = _words(chart.series)
-    for index, series in enumerate(chart.series):
+    average = [series for series in chart.series if series.name == "average"]
+    for series in average:
+        x = [words.index(v) if words else v for v in series.x]
+        axes.plot(x, series.y, color=INK, linewidth=2.6, marker="o", markersize=5, label=series.name, zorder=3)
+    for index, series in enumerate(s for s in chart.series if s not in average):
         colour, dash = _look(index)
         x = [words.index(v) if words else v for v in series.x]
         mark = MARKS[index % len(MARKS)] if len(x) <= 40 else ""
@@ -142,5 +147,14 @@ def _ticks(axes: Axes, chart: Chart, words: list[float | str]) -> None:
         axes.set_xticks(range(len(words)), [str(w) for w in words], rotation=45 if len(words) > 10 else 0)
         return
     places = sorted({float(x) for series in chart.series for x in series.x})
+    if _geometric(places):
+        axes.set_xscale("log")
+        axes.minorticks_off()
     if len(places) <= 12:
         axes.set_xticks(places, [f"{x:g}" for x in places])
+
+
+def _geometric(places: Sequence[float]) -> bool:
+    """Whether the places grow by factors (1e-3, 3e-3, 1e-2), which a log axis shows evenly."""
+    factors = [b / a for a, b in pairwise(places)] if places and places[0] > 0 else []
+    return len(factors) >= 2 and min(factors) >= 1.9

@@ -23,6 +23,8 @@ from mtsuite.run.progress import (
     duration,
     failure_text,
     outcome_text,
+    printed_text,
+    trace_text,
 )
 
 if TYPE_CHECKING:
@@ -89,6 +91,10 @@ class LiveProgress(Progress):
     def job_failed(self, job: Job, message: str, folder: Path) -> None:
         self._settle(job)
         self.console.print(Text(failure_text(job, message, folder), style="red"), soft_wrap=True)
+        self.debug(trace_text(folder))
+
+    def job_printed(self, job: Job, first: str, lines: int, log: Path) -> None:
+        self.note(printed_text(job, first, lines, log))
 
     def job_skipped(self, job: Job, roles: Sequence[str]) -> None:
         self._settle(job)

@@ -44,6 +44,9 @@ class Progress:
     def job_failed(self, job: Job, message: str, folder: Path) -> None:
         """``job`` failed; ``folder`` holds traceback and log."""
 
+    def job_printed(self, job: Job, first: str, lines: int, log: Path) -> None:
+        """``job`` printed so many lines on its standard output, ``first`` first; all of it is in ``log``."""
+
     def job_skipped(self, job: Job, roles: Sequence[str]) -> None:
         """``job`` cannot run since the inputs in ``roles`` failed."""
 
@@ -152,7 +155,13 @@ class PlainProgress(Progress):
 
     def job_failed(self, job: Job, message: str, folder: Path) -> None:
         self.left.settle(job)
-        self.say(f"{self._place(job)} {failure_text(job, message, folder)}")
+        place = f"{self._place(job)} " if job.key in self.numbers else ""  # a row that was never planned has no number
+        self.say(place + failure_text(job, message, folder))
+        self.debug(trace_text(folder))
+
+    def job_printed(self, job: Job, first: str, lines: int, log: Path) -> None:
+        if self.level > QUIET:
+            self.say(printed_text(job, first, lines, log))
 
     def job_skipped(self, job: Job, roles: Sequence[str]) -> None:
         self.left.settle(job)
@@ -234,6 +243,20 @@ def failure_text(job: Job, message: str, folder: Path) -> str:
     """The first line of an error and where the rest lies."""
     first = message.strip().splitlines()[0] if message.strip() else "unknown error"
     return f"{job.label}: FAILED: {first} (traceback and log in {folder})"
+
+
+def trace_text(folder: Path) -> str:
+    """The traceback of a failed job, for those who want to know more."""
+    try:
+        return (folder / "traceback.txt").read_text(encoding="utf-8").rstrip()
+    except OSError as error:  # the disk was full, say
+        return f"(no traceback: {error})"
+
+
+def printed_text(job: Job, first: str, lines: int, log: Path) -> str:
+    """A warning about a job that prints."""
+    more = f" and {lines - 1} more line{'s' * (lines > 2)}" if lines > 1 else ""
+    return f"warning: {job.label}: printed {first!r}{more} (all of it in {log})"
 
 
 def outcome_text(outcome: Outcome) -> str:

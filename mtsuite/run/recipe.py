@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtsuite.errors import StoreError
+from mtsuite.plan.broken import planning_job
 from mtsuite.plan.build import Planned
+from mtsuite.plan.graph import Job
 from mtsuite.plan.report import report_plan
 from mtsuite.run.environment import describe_environment
 from mtsuite.run.progress import Progress
@@ -46,10 +48,11 @@ def run_recipe(
     command: str = "",
     functions: Mapping[str, str] | None = None,
 ) -> Finished:
-    """Run what is not done, then report on all that is there."""
+    """Run what is not done, then report on all that is there; rows that could not be planned are holes in it."""
+    failed_rows = _keep_broken(planned, store, progress or Progress())
     outcome = run_plan(
         planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
-        functions=functions,
+        functions=functions, failed=failed_rows,
     )  # fmt: skip
     available = {key for key, job in planned.plan.jobs.items() if store.has_output(job)}
     scored = any(line.scores in available for line in planned.lines)
@@ -67,6 +70,16 @@ def run_recipe(
         publish(store.path(report), results)
         return Finished(outcome, results, len(outcome.done) + len(second.done))
     return Finished(outcome, None, len(outcome.done))
+
+
+def _keep_broken(planned: Planned, store: Store, progress: Progress) -> list[tuple[Job, str]]:
+    """Keep the tracebacks of rows that could not be planned where those of failed jobs are, and tell of them."""
+    for name, row in planned.recipe.methods.items():  # of an earlier run; the method may have been mended since
+        shutil.rmtree(store.failed_path(planning_job(name, row.use or name)), ignore_errors=True)
+    for broken in planned.broken:
+        folder = store.fail(broken.job, broken.error, error_class="PluginError", traceback=broken.traceback)
+        progress.job_failed(broken.job, broken.error, folder)
+    return [(broken.job, broken.error) for broken in planned.broken]
 
 
 def publish(source: Path, results: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from mtsuite.errors import MTSuiteError, StoreError
@@ -48,6 +49,7 @@ def run_plan(
     progress: Progress | None = None,
     only_keys: Iterable[str] | None = None,
     functions: Mapping[str, str] | None = None,
+    failed: Iterable[tuple[Job, str]] = (),
 ) -> Outcome:
     """Run what is not done yet and tell what became of it; a job that fails does not raise.
 
@@ -56,6 +58,7 @@ def run_plan(
     on a machine with CUDA devices each worker has a device of its own and nothing runs alone.  With
     ``only_keys`` only those jobs and what they need are run.  ``functions`` maps kinds to
     ``module:name`` or ``file.py:name`` instead of the function of the kind (for tests and launchers).
+    ``failed`` has failed before the run; it counts like what fails in it.
 
     Raises ``StoreError`` when the store cannot be written or its disk is full (what is finished is
     kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
@@ -65,12 +68,12 @@ def run_plan(
     progress = progress or Progress()
     done = {key for key, job in plan.jobs.items() if store.is_done(key, job.kind)}
     keys = wanted(plan, only_keys, done)
-    outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done])
+    outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done], failed=list(failed))
     todo = [key for key in keys if key not in done]
     outcome.stopped = [plan.jobs[key] for key in todo]
     progress.begin([plan.jobs[key] for key in todo], len(outcome.cached))
     try:
-        if todo:
+        if todo and (keep_going or not outcome.failed):
             store.prepare()
             for key in todo:
                 problem = store.problem(plan.jobs[key])
@@ -106,6 +109,7 @@ class _Run:
         self.open = set(todo)  # neither done nor failed nor skipped
         self.lost: set[str] = set()  # failed or skipped
         self.holed: set[str] = set()  # done, with holes
+        self.printed: set[str] = set()  # rows of which it was told that they print
         self.position = {key: number for number, key in enumerate(plan.jobs)}
         self.missing = {key: len(set(plan.jobs[key].inputs.values()) & self.open) for key in todo}
         self.ready = [key for key in todo if not self.missing[key]]
@@ -227,6 +231,14 @@ class _Run:
                 self._release(worker)
                 self._failed(job, event)
 
+    def _printed(self, job: Job, event: Mapping[str, Any], folder: Path) -> None:
+        """Say once a row that its jobs print."""
+        row = job.label.partition(":")[0]
+        if event.get("printed") and row not in self.printed:
+            self.printed.add(row)
+            first, lines = event["printed"]
+            self.progress.job_printed(job, str(first), int(lines), folder / "log.txt")
+
     def _release(self, worker: WorkerProcess) -> None:
         del self.running[worker]
         self.alone = False
@@ -238,13 +250,17 @@ class _Run:
             self.holed.add(key)
             self.outcome.holes.append(job)
         self.progress.job_done(job, float(event.get("seconds") or 0.0), elsewhere=bool(event.get("elsewhere")))
+        self._printed(job, event, self.store.path(job))
         self._settle(key)
 
     def _failed(self, job: Job, event: Mapping[str, Any]) -> None:
         message = str(event.get("error", "unknown error"))
         self.outcome.failed.append((job, message))
         self.lost.add(job.key)
-        self.progress.job_failed(job, message, self.store.failed_path(job))
+        where = f" ({event['where']})" if event.get("where") else ""
+        first, line_break, rest = message.partition("\n")
+        self.progress.job_failed(job, first + where + line_break + rest, self.store.failed_path(job))
+        self._printed(job, event, self.store.failed_path(job))
         if event.get("no_space"):
             self.stop = NoSpaceError(message)
         self._settle(job.key)

@@ -8,8 +8,8 @@
 and answers in JSON lines on what was its standard output when it started: ``ready``, then for each
 job ``waiting`` (another run makes it), ``started``, ``progress``, and ``done`` or ``failed``.  While
 a job runs, the descriptors 1 and 2 lead to its ``log.txt``, so that neither prints nor C libraries
-reach the answers.  When the standard input ends, the parent is gone, and the worker ends at once
-together with every process it started.
+reach the answers; the last answer says when the job printed on its standard output.  When the standard
+input ends, the parent is gone, and the worker ends at once together with every process it started.
 
 ``function`` replaces the function of the kind; it is meant for tests and launchers and is
 ``module:name`` or ``path/to/file.py:name``.
@@ -34,7 +34,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from mtsuite.errors import MTSuiteError, StoreError
+from mtsuite.errors import MTSuiteError, StoreError, raised_at
 from mtsuite.jobs.context import JobContext, JobFunction, job_function
 from mtsuite.plan.graph import Job
 from mtsuite.run.cache import BoundedCache
@@ -162,6 +162,7 @@ class Worker:
     def _run(self, job: Job, store: Store, message: dict[str, Any]) -> None:
         begun = time.monotonic()
         key = job.key
+        prints = Prints()
         try:
             resumed = store.partial_path(job).is_dir()
             output = store.open_partial(job)
@@ -180,7 +181,8 @@ class Worker:
                 print(f"--- {now()} {job.label} [{job.kind} {key}], threads={context.threads}")
                 try:
                     function = find_function(job.kind, message.get("function"))
-                    summary = function(job.spec, paths, output, context)
+                    with prints.heard():
+                        summary = function(job.spec, paths, output, context)
                 except BaseException:
                     with contextlib.suppress(OSError):
                         traceback.print_exc()
@@ -194,10 +196,12 @@ class Worker:
             self.cache.clear()  # what the job left half changed must not reach the next one
             report = describe(error, store.root)
             with contextlib.suppress(StoreError):  # a full disk cannot hold the traceback either; it is sent
-                store.fail(job, seconds=time.monotonic() - begun, **_without(report, "no_space"))
-            self.channel.send("failed", key=key, seconds=time.monotonic() - begun, **report)
+                store.fail(job, seconds=time.monotonic() - begun, **_without(report, "no_space", "where"))
+            self.channel.send("failed", key=key, seconds=time.monotonic() - begun, printed=prints.told, **report)
         else:
-            self.channel.send("done", key=key, summary=summary or {}, seconds=seconds, peak_memory_mb=peak)
+            self.channel.send(
+                "done", key=key, summary=summary or {}, seconds=seconds, peak_memory_mb=peak, printed=prints.told
+            )
         gc.collect()
         release_gpu_memory()
 
@@ -220,6 +224,40 @@ class Throttle:
         self.last = moment
         self.total = total
         self.channel.send("progress", key=self.key, values=values)
+
+
+class Prints:
+    """Remembers what Python code prints on the standard output: the first line, and how many there are."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+        self.first = ""
+        self._stream: Any = None
+
+    @property
+    def told(self) -> list[Any]:
+        """First line (shortened) and number of lines; empty when nothing was printed."""
+        return [self.first[:200], max(1, self.lines)] if self.first else []
+
+    @contextlib.contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen; all goes on to where it went before."""
+        self._stream = sys.stdout
+        sys.stdout = self
+        try:
+            yield
+        finally:
+            sys.stdout = self._stream
+
+    def write(self, text: str) -> int:
+        self.lines += text.count("\n")
+        if not self.first and text.strip():
+            self.first = text.strip().splitlines()[0]
+        written: int = self._stream.write(text)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 @contextlib.contextmanager
@@ -264,7 +302,10 @@ def find_function(kind: str, name: str | None) -> JobFunction:
 
 
 def describe(error: BaseException, where: Path) -> dict[str, Any]:
-    """What the parent and ``failed/<key>/status.json`` are told about an exception."""
+    """What the parent and ``failed/<key>/status.json`` are told about an exception.
+
+    ``where`` is its place in a method's own code; an error that is meant for the user needs none.
+    """
     trace = "".join(traceback.format_exception(error))
     full = is_full(error)
     if full and not isinstance(error, StoreError):
@@ -278,11 +319,12 @@ def describe(error: BaseException, where: Path) -> dict[str, Any]:
         "user_error": user_error,
         "traceback": trace,
         "no_space": full,
+        "where": "" if user_error else raised_at(error),
     }
 
 
-def _without(values: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key != name}
+def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in names}
 
 
 if __name__ == "__main__":

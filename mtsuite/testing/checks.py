@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from mtsuite.chart import check as check_chart
 from mtsuite.data.direction import Direction
-from mtsuite.errors import MethodError, MTSuiteError
+from mtsuite.errors import MethodError, MTSuiteError, raised_at
 from mtsuite.method import Artefacts, Method, MethodConfig, Train
 from mtsuite.testing.lab import Lab
 from mtsuite.testing.models import VOCABULARY
@@ -110,6 +111,26 @@ def _saves_and_loads_to_the_same_logits(lab: Lab) -> None:
         expected, found = lab.logits(run.method, run.model, direction), lab.logits(method, opened, direction)
         error = float((expected - found).abs().max())
         _expect(error < 1e-5, f"logits for {direction} differ by {error:.3g} after saving and loading")
+
+
+@_check
+def _merges_to_the_same_logits(lab: Lab) -> None:
+    from transformers import AutoModelForCausalLM
+
+    run, method = lab.first, lab.make()
+    opened = lab.open(method, run.folders, None)
+    expected = {direction: lab.logits(method, opened, direction) for direction in TRAINED}
+    merged: Any = method.merge(opened.requires_grad_(False))
+    if merged is None:
+        return
+    plain = AutoModelForCausalLM.from_config(merged.config).eval()
+    plain.load_state_dict(merged.state_dict())  # a part that merge left beside the model's own has no place here
+    for direction, logits in expected.items():
+        batch = tiny_batch(lab.text, direction)
+        with torch.inference_mode():
+            found = plain(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False).logits
+        error = float((logits - found * batch.attention_mask.unsqueeze(-1)).abs().max())
+        _expect(error < 1e-4, f"logits for {direction} differ by {error:.3g} after merging into a plain model")
 
 
 @_check
@@ -232,6 +253,7 @@ class CheckResult:
     family: str
     passed: bool
     message: str = ""
+    traceback: str = field(default="", repr=False, compare=False)
 
 
 Config = MethodConfig | Mapping[str, Any] | None
@@ -270,8 +292,11 @@ def _result(check: Check) -> CheckResult:
     try:
         check()
     except Exception as error:
-        message = str(error) if isinstance(error, AssertionError | MTSuiteError) else f"{type(error).__name__}: {error}"
-        return CheckResult(check.name, check.family, False, message)
+        message = str(error)
+        if not isinstance(error, AssertionError | MTSuiteError):
+            place = raised_at(error)
+            message = f"{type(error).__name__}: {error}" + (f" ({place})" if place else "")
+        return CheckResult(check.name, check.family, False, message, traceback.format_exc())
     return CheckResult(check.name, check.family, True)
 
 

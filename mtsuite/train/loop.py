@@ -137,8 +137,14 @@ def fit(
                 continue
             learner.focus(model, batch.direction)
             with accelerator.autocast():
-                loss = learner.loss(model, share.to(device)) * (tokens / total)
-            accelerator.backward(loss)
+                loss = _scalar(learner.loss(model, share.to(device))) * (tokens / total)
+            if loss.requires_grad:
+                accelerator.backward(loss)
+            elif not batch.replayed:  # replayed text may pass the frozen part of a routed method alone
+                raise MethodError(
+                    f"The loss of update {step + 1} ({batch.direction or batch.language}) depends on no trained "
+                    "parameter: expected what trainable() names to take part in the forward pass."
+                )
             update_loss += loss.detach()
         _sum_over_processes(accelerator, named, update_loss)
         value = update_loss.item()
@@ -167,6 +173,13 @@ def fit(
     result.fingerprint = digest.hex()[:20]
     model.eval()
     return result
+
+
+def _scalar(loss: object) -> torch.Tensor:
+    if not isinstance(loss, torch.Tensor) or loss.dim():
+        found = f"a tensor of shape {tuple(loss.shape)}" if isinstance(loss, torch.Tensor) else repr(loss)
+        raise MethodError(f"loss() gave {found}; expected one number as a tensor, the mean over the target tokens.")
+    return loss
 
 
 def _sum_over_processes(accelerator: Accelerator, named: dict[str, nn.Parameter], loss: torch.Tensor) -> None:

@@ -41,6 +41,13 @@ def test_a_rows_learning_rate_reaches_its_training_job(tmp_path: Path) -> None:
     assert found["mix-moe: lm-experts (seed 1)"] == 0.004, "the row's rate is that of its last phase"
 
 
+def test_the_main_phase_is_the_last_on_parallel_text(tmp_path: Path) -> None:
+    text = "directions: [en-de, de-en]\nmethods:\n  moe-lpr: {train: {learning_rate: 0.06}}\n"
+    found = rates(planned(tmp_path, text))
+    assert found["moe-lpr: experts (seed 1)"] == 0.06
+    assert found["moe-lpr: review (seed 1)"] != 0.06, "the review on monolingual text comes after and has its own"
+
+
 def test_without_a_rate_in_the_recipe_the_methods_own_counts(tmp_path: Path) -> None:
     found = rates(planned(tmp_path, RECIPE))
     assert found["full: translation (seed 1)"] == 5e-5  # LANDeRMT §4.2

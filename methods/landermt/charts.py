@@ -1,0 +1,145 @@
+"""The paper's figures as data: layers (4, 5), awareness (6 to 8), clusters of outputs (12, 13), and CAR's shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from mtsuite.methods.landermt.config import LANDeRMTConfig
+from mtsuite.methods.landermt.partition import Partition
+from mtsuite.methods.landermt.selection import layer_differences, layer_means, relevance, select_layers
+from mtsuite.methods.landermt.splits import awareness_of, split_layers
+from torch import Tensor
+
+from mtsuite.chart import Chart, Series
+from mtsuite.data.direction import Direction
+
+PAPER = "LANDeRMT (Zhu et al. 2024)"
+
+
+def detection_charts(
+    tensors: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
+) -> list[Chart]:
+    """Figures 4 to 8: what the detection saw in the base model, over all layers."""
+    return [*_layer_charts(tensors, directions, config), *_awareness_charts(tensors, directions, config)]
+
+
+def _layer_charts(tensors: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig) -> list[Chart]:
+    means, changes = layer_means(tensors, config), layer_differences(tensors, config)
+    chosen = ", ".join(str(layer + 1) for layer in select_layers(tensors, directions, config))
+    site = {"mlp_out": "feed-forward output", "ffn_hidden": "inner neurons", "block_out": "layer output"}[
+        config.act_site
+    ]
+    names = [str(d) for d in directions]
+    return [
+        Chart(
+            "activation",
+            "Average activation by layer",
+            "lines",
+            "layer",
+            "average activation",
+            tuple(_line(name, row, first=0) for name, row in zip(names, means, strict=True)),
+            f"After Figure 4 of {PAPER}: {config.reduce} of the {site} over the tokens of held-out "
+            "instructions; layer 0 is what enters the first layer.",
+        ),
+        Chart(
+            "activation-change",
+            "Change of the average activation by layer",
+            "lines",
+            "layer",
+            "D (Eq. 1)",
+            tuple(_line(name, row) for name, row in zip(names, changes, strict=True)),
+            f"After Figure 5 of {PAPER}: change from the layer before. Selected: {chosen}.",
+        ),
+    ]
+
+
+def _awareness_charts(
+    tensors: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
+) -> list[Chart]:
+    awareness = awareness_of(tensors, directions, config)
+    layers = range(awareness.phi.shape[1])
+    parts = split_layers(awareness, layers, config, torch.Generator().manual_seed(0))
+    loss = "each direction's translation" if config.awareness == "pair_mt" else "each language's text"
+    about = (
+        f"of {PAPER}: mean Phi ({config.phi_agg}) of the base model by the loss on {loss}, as measured, "
+        "not normalised; all layers are split as the selected ones are."
+    )
+    if config.detector == "random":
+        about += " The random split shown is a draw of its own with the same counts."
+    return [
+        Chart(
+            name,
+            title,
+            "lines",
+            "layer",
+            "average awareness score",
+            tuple(
+                _line(
+                    owner, torch.stack([_mean(awareness.phi[row, layer], parts[layer], row, which) for layer in layers])
+                )
+                for row, owner in enumerate(awareness.owners)
+            ),
+            f"After Figure {figure} {about}",
+        )
+        for name, which, figure, title in (
+            ("awareness-general", "general", 6, "Awareness of general neurons by layer"),
+            ("awareness-specific", "specific", 7, "Awareness of specific neurons by layer"),
+            ("awareness", "all", 8, "Awareness of all neurons by layer"),
+        )
+    ]
+
+
+def _mean(phi: Tensor, partition: Partition, owner: int, which: str) -> Tensor:
+    """Mean Phi of one owner over a layer's general neurons, over its own specific ones, or over all; NaN of none."""
+    if which == "general":
+        return phi[partition.general].mean()
+    return phi[partition.members[owner]].mean() if which == "specific" else phi.mean()
+
+
+def output_charts(
+    outputs: dict[str, Tensor], detected: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
+) -> list[Chart]:
+    """Figures 12 and 13 for the routed layer of the largest D, and the share s_G of every routed layer."""
+    layers = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".general"))
+    charts = []
+    if layers:
+        change = relevance(detected, config).mean(0)
+        layer = max(layers, key=lambda index: float(change[index]))
+        languages = list(dict.fromkeys(code for d in directions for code in d))
+        same = "the same sentences in every language" if int(outputs["aligned"]) else "held-out sentences, not parallel"
+        for part, figure in (("general", 12), ("specific", 13)):
+            if f"{layer}.{part}" not in outputs:
+                continue
+            points = outputs[f"{layer}.{part}"]
+            charts.append(
+                Chart(
+                    f"clusters-{part}",
+                    f"Outputs of {part} neurons, layer {layer + 1}",
+                    "points",
+                    "first principal component",
+                    "second principal component",
+                    tuple(_cloud(code, points[outputs["language"] == i]) for i, code in enumerate(languages)),
+                    f"After Figure {figure} of {PAPER}: one point a sentence, {same}; mean activations of the trained "
+                    "model's neurons over the sentence's tokens, all neurons present; projection: PCA by singular "
+                    "value decomposition (the paper does not name its own).",
+                )
+            )
+    shares = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".share"))
+    if shares and config.car_mode != "off":
+        columns = tuple(map(str, directions))
+        kind = "as trained" if config.car_mode == "learned" else "by Phi"
+        rows = tuple(Series(f"layer {i + 1}", columns, tuple(outputs[f"{i}.share"].tolist())) for i in shares)
+        about = f"s_G of Equations 6 to 9 of {PAPER} by layer and direction, {kind}; the specific part counts 1 - s_G."
+        charts.append(Chart("car", "Share of the general part", "grid", "direction", "layer", rows, about))
+    return charts
+
+
+def _line(name: str, values: Tensor, first: int = 1) -> Series:
+    """A line over layers; NaN leaves a gap."""
+    kept = [(float(first + i), float(v)) for i, v in enumerate(values) if not bool(torch.isnan(v))]
+    return Series(name, tuple(x for x, _ in kept), tuple(y for _, y in kept))
+
+
+def _cloud(name: str, points: Tensor) -> Series:
+    return Series(name, tuple(points[:, 0].tolist()), tuple(points[:, 1].tolist()))

@@ -1,0 +1,71 @@
+"""Importance-based neuron allocation (NA-MNMT; Xie et al. 2021, ACL-IJCNLP, 2021.acl-long.445) on a language model.
+
+The rule for neurons that LANDeRMT starts from: what is important in all directions is general, every other neuron
+belongs to the directions in which it is nearly as important as anywhere.  No layers are selected, no parts weighed.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from mtsuite.methods.landermt import LANDeRMT
+from mtsuite.methods.landermt.config import LANDeRMTConfig
+
+from mtsuite.method import MethodConfig, Option
+
+
+class NAMNMTConfig(MethodConfig):
+    general: float = Option(
+        0.7,
+        ge=0,
+        le=1,
+        description="Share of a layer's neurons, those of the largest importance summed over directions, that are "
+        "general. Xie et al. 2021, released code: 0.7.",
+    )
+    ratio: float = Option(
+        0.9,
+        gt=0,
+        le=1,
+        description="A neuron that is not general belongs to every direction whose importance is at least this ratio "
+        "of its largest. Xie et al. 2021, released code: 0.9.",
+    )
+    phi_agg: Literal["mean_abs", "abs_of_sum", "mean_sample_abs", "mean_square"] = Option(
+        "mean_abs",
+        description="How |g h| is aggregated over tokens. Xie et al. 2021, released code: mean of absolute values.",
+    )
+    samples: int = Option(
+        1000,
+        ge=1,
+        description="Held-out sentence pairs a direction. Xie et al. 2021: the validation set; the bound is ours.",
+    )
+    forward_mask: bool = Option(
+        True,
+        description="Other directions' neurons are absent from forward passes, in training and in translation. Xie et "
+        "al. 2021: their outputs are zero.",
+    )
+    loss_on: Literal["target", "all"] = Option(
+        "target", description="Tokens of the loss. Our choice: the target, as an encoder-decoder's is."
+    )
+
+
+class NAMNMT(LANDeRMT):
+    """In all layers: general neurons are trained by all directions, the others by those that they belong to."""
+
+    Config = NAMNMTConfig
+
+    @property
+    def reading(self) -> LANDeRMTConfig:
+        config: NAMNMTConfig = self.config
+        return LANDeRMTConfig(
+            detector="namnmt",
+            select="all",
+            awareness="pair_mt",
+            phi_norm="none",
+            phi_agg=config.phi_agg,
+            epsilon=config.general,
+            multi_assign=config.ratio,
+            samples=config.samples,
+            car_mode="off",
+            forward_mask=config.forward_mask,
+            loss_on=config.loss_on,
+        )
