@@ -1,6 +1,6 @@
 """How well Taylor scores rank neurons: against true ablation, on the embedded base model and held-out microworld text.
 
-    python benchmarks/taylor_against_ablation.py                   # about a minute on two cores
+    python benchmarks/taylor_against_ablation.py                   # a minute or two
     python benchmarks/taylor_against_ablation.py --language zh --sentences 100 --site pre
 
 Every neuron of every layer is set to zero in turn, and the change of the loss is compared with each aggregation of

@@ -130,6 +130,17 @@ def idle_parameters(model: nn.Module, k: int) -> int:
     return sum((len(m.experts) - k) * sum(p.numel() for p in m.experts[0].parameters()) for m in mixtures(model))
 
 
+def balance_loss(logits: Tensor, k: int) -> Tensor:
+    """N sum_i F_i P_i of a layer, mean over the layers of logits (layers, tokens, N); k when balanced.
+
+    F_i is the share of tokens that chose expert i, P_i its mean probability (Switch Transformers, Eqs. 4-6, with
+    F summed over the k choices as in Mixtral).
+    """
+    p = torch.softmax(logits, dim=-1)
+    share = chosen(p, k).float().mean(1)
+    return logits.shape[-1] * (share * p.mean(1)).sum(-1).mean()
+
+
 # -- what the trained model does with its experts ----------------------------------------------------------
 
 

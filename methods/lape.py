@@ -27,7 +27,7 @@ class LAPEConfig(MethodConfig):
         0.95,
         gt=0,
         lt=1,
-        description="Quantile of all firing probabilities: a neuron counts if it exceeds it in some language, and "
+        description="Quantile of all firing probabilities: a neuron counts if it reaches it in some language, and "
         "belongs to every language in which it does. Tang et al. 2024: 0.95.",
     )
     samples: int = Option(

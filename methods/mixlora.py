@@ -19,6 +19,7 @@ from mtsuite.methods.experts import (
     Mixture,
     Routing,
     RoutingProbe,
+    balance_loss,
     basis_of,
     chosen,
     grid,
@@ -27,7 +28,6 @@ from mtsuite.methods.experts import (
     watched,
 )
 from mtsuite.methods.low_rank import LowRank, add_update, linear_maps, low_rank_parameters, sizes
-from mtsuite.methods.moe_lpr import balance_loss
 from pydantic import model_validator
 from torch import Tensor, nn
 

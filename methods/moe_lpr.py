@@ -19,6 +19,7 @@ from mtsuite.methods.experts import (
     Mixture,
     Routing,
     RoutingProbe,
+    balance_loss,
     basis_of,
     chosen,
     grid,
@@ -168,17 +169,6 @@ class Router(nn.Module):
         p = torch.softmax(logits, dim=-1)
         weights = p * chosen(p, self.k)
         return Routing(weights if self.k == 1 else weights / weights.sum(-1, keepdim=True), logits)
-
-
-def balance_loss(logits: Tensor, k: int) -> Tensor:
-    """N sum_i F_i P_i of a layer, mean over the layers of logits (layers, tokens, N); k when balanced.
-
-    F_i is the share of tokens that chose expert i, P_i its mean probability (Switch Transformers, Eqs. 4-6, with
-    F summed over the k choices as in Mixtral).
-    """
-    p = torch.softmax(logits, dim=-1)
-    share = chosen(p, k).float().mean(1)
-    return logits.shape[-1] * (share * p.mean(1)).sum(-1).mean()
 
 
 def prior_loss(logits: Tensor, form: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Importance-based neuron allocation (NA-MNMT; Xie et al. 2021, ACL-IJCNLP, 2021.acl-long.445) on a language model.
+"""Importance-based neuron allocation (NA-MNMT; Xie et al. 2021, arXiv 2107.06569) on a language model.
 
 The rule for neurons that LANDeRMT starts from: what is important in all directions is general, every other neuron
 belongs to the directions in which it is nearly as important as anywhere.  No layers are selected, no parts weighed.

@@ -266,14 +266,6 @@ def markdown() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def page_of(name: str) -> str:
-    """The file in ``docs/methods/`` that describes a method: variants are described with the method they vary."""
-    for entry in catalogue(OWN):
-        if name == entry.name or any(name == variant.name for variant in entry.variants):
-            return f"{entry.name}.md"
-    raise KeyError(name)
-
-
 def _markdown_rows(entry: Entry) -> Iterator[str]:
     for one in (entry, *entry.variants):
         name = f"[{one.name}]({entry.name}.md)" if one is entry else f"└ [{one.name}]({entry.name}.md)"

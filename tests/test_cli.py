@@ -60,7 +60,7 @@ def test_methods_are_listed_and_shown(verb: Verb) -> None:
     assert "Phases: look: detection → train: translation" in shown.out
     assert "Trained on BLOOM-7b1: 537 M" in shown.out
     assert "epsilon" in shown.out
-    assert "LANDeRMT §4.2: 0.9" in shown.out
+    assert "§4.2: 0.9" in shown.out
     assert "§3.1" in shown.out
     wrong = verb("methods", "show", "landrmt")
     assert wrong.code == 1

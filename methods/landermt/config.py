@@ -139,7 +139,7 @@ class LANDeRMTConfig(MethodConfig):
         0.95,
         gt=0,
         lt=1,
-        description="With `detector: lape`: quantile of all firing probabilities that a neuron must exceed in a "
+        description="With `detector: lape`: quantile of all firing probabilities that a neuron must reach in a "
         "language to belong to it. Tang et al. 2024, released code: 0.95.",
     )
 

@@ -88,4 +88,5 @@ def _collect(seen: dict[str, list[Tensor]], index: int, module: RoutedFeedForwar
     for name, part in (("general", [groups.general]), ("specific", list(groups.specific))):
         if any(len(group.neurons) for group in part):
             a = module.activations(x, Present("plain", part)).float()
+            a = a.reshape(*mask.shape[:2], -1)  # OPT's blocks get the tokens of a batch in one row
             seen.setdefault(f"{index}.{name}", []).append(((a * mask).sum(1) / mask.sum(1)).cpu())

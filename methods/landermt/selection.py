@@ -10,7 +10,7 @@ from mtsuite.methods.landermt.config import LANDeRMTConfig
 from torch import Tensor
 
 from mtsuite.data.direction import Direction
-from mtsuite.errors import MethodError
+from mtsuite.method import MethodError
 
 
 def layer_means(tensors: dict[str, Tensor], config: LANDeRMTConfig) -> Tensor:

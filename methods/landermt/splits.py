@@ -119,12 +119,13 @@ def _by_firing(firing: Tensor | None, layers: Sequence[int], config: LANDeRMTCon
     """LAPE (Tang et al. 2024, §2.2): of the neurons that fire often in some language, those of lowest entropy.
 
     p_l is the probability to fire in language l, H the entropy of p over languages, scaled to sum one.  Of all
-    neurons of the layers a share 1 - epsilon is specific at most; each to every language with p above the quantile.
+    neurons of the layers a share 1 - epsilon is specific at most; each to every language with p at the quantile or
+    above.  (Tang et al.: above.  With little text many neurons always fire, and the quantile itself may be 1.)
     """
     assert firing is not None
     p = firing[:, list(layers)]
     flat = p.flatten()
-    often = p > flat.kthvalue(max(1, round(config.lape_quantile * len(flat)))).values
+    often = p >= flat.kthvalue(max(1, round(config.lape_quantile * len(flat)))).values
     share = p / p.sum(0).clamp_min(TINY)
     entropy = -(share * share.clamp_min(TINY).log()).sum(0)
     entropy[~often.any(0)] = torch.inf

@@ -70,10 +70,10 @@ def _mass_by_language(tensors: dict[str, Tensor], languages: Sequence[str], laye
     ]
     return Chart(
         name="lm-group-mass-by-language",
-        title="Share of the LM experts by language",
+        title="LM experts by language",
         kind="grid",
         x_label="layer",
-        y_label="language and kind of text",
+        y_label="mass of the LM group",
         series=tuple(rows),
         about="Mean of rho_LM over held-out tokens: by the text's language, or the language translated into.",
     )
@@ -89,8 +89,8 @@ def _experts(tensors: dict[str, Tensor], layers: tuple[float, ...], config: MixM
         title=f"Probability of the experts, {name}",
         kind="grid",
         x_label="expert",
-        y_label="layer",
-        series=tuple(Series(f"{n:.0f}", columns, _row(row)) for n, row in zip(layers, probability, strict=True)),
+        y_label="probability",
+        series=tuple(Series(f"layer {n:.0f}", columns, _row(row)) for n, row in zip(layers, probability, strict=True)),
         about="Mean probability over held-out tokens that are no padding, and over languages, before top-k.",
     )
 

@@ -43,7 +43,7 @@ class MixMoEConfig(MethodConfig):
         "Two groups of experts, or as a control one: lm_experts + mt_experts slices of the block, all trained in both "
         "stages, as LLaMA-MoE does (then lm_frozen, router_stage2 and the other mt_* options say nothing).",
     )
-    layers: Literal["all"] | list[Annotated[int, Option(ge=0)]] = ours(
+    layers: Literal["all"] | list[int] = ours(
         "all", "Layers whose block becomes a mixture, counted from 0; a list, or all."
     )
     slices: Literal["random", "contiguous", "kmeans", "taylor"] = ours(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from mtsuite.methods.mix_moe.config import MixMoEConfig
@@ -68,11 +69,39 @@ class Spectrum(nn.Module):
             self.register_buffer("projection", _random_map(self.frequencies, n))
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.transform == "fft" and not self.part.startswith("real"):
+            magnitude: Tensor = _Magnitude.apply(x, self.frequencies)
+            return part_of(magnitude, self.part)
         if self.transform == "fft":
             return part_of(torch.fft.rfft(x, norm="ortho")[..., : self.frequencies], self.part)
         if self.transform == "dct":
             return part_of(dct(x)[..., : self.frequencies] / math.sqrt(x.shape[-1]), self.part)
         return part_of(nn.functional.linear(x, self.projection), self.part)  # type: ignore[arg-type]
+
+
+class _Magnitude(torch.autograd.Function):
+    """|rfft(x)| of the lowest frequencies, (..., n) to (..., k); its gradient takes one real inverse transform.
+
+    dL/dx = irfft(g X / |X|), interior frequencies halved because the inverse counts each with its mirror image.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, frequencies: int) -> Tensor:
+        spectrum = torch.fft.rfft(x, norm="ortho")
+        magnitude = spectrum.abs()[..., :frequencies]
+        ctx.save_for_backward(spectrum, magnitude)
+        ctx.n = x.shape[-1]
+        return magnitude
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        spectrum, magnitude = ctx.saved_tensors
+        k = magnitude.shape[-1]
+        weight = gradients[0] / magnitude.clamp_min(1e-30)  # 0 where X is 0
+        weight[..., 1 : (ctx.n + 1) // 2] *= 0.5
+        back = torch.zeros_like(spectrum)
+        back[..., :k] = spectrum[..., :k] * weight
+        return torch.fft.irfft(back, n=ctx.n, norm="ortho"), None
 
 
 def part_of(spectrum: Tensor, part: str) -> Tensor:

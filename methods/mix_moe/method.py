@@ -48,7 +48,7 @@ class MixMoE(Method):
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
         config: MixMoEConfig = self.config
-        if config.layers != "all" and (not config.layers or max(config.layers) >= layers):
+        if config.layers != "all" and not (config.layers and set(config.layers) <= set(range(layers))):
             raise MethodError(f"layers: expected numbers from 0 to {layers - 1}; found {config.layers}.")
         if config.balance and config.balance_form == "switch" and not config.leaves_out(2):
             raise MethodError(

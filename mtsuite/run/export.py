@@ -55,6 +55,8 @@ def export_model(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)
         model.save_pretrained(partial)
+        # A causal model refuses token types, and with these names `model.generate(**inputs)` just works.
+        tokenizer.model_input_names = tokenizer.init_kwargs["model_input_names"] = ["input_ids", "attention_mask"]
         tokenizer.save_pretrained(partial)
         (partial / "README.md").write_text(_readme(planned, method, opened, job.spec), encoding="utf-8")
         partial.rename(folder)

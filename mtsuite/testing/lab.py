@@ -14,12 +14,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mtsuite.data.batches import MonolingualStream, ParallelStream
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MethodError
 from mtsuite.method import Artefacts, Method, Probe, Train
 from mtsuite.testing.models import tiny_model
-from mtsuite.testing.text import TRAINED, shared_text, tiny_batch
+from mtsuite.testing.text import TRAINED, SharedStream, shared_batch, shared_text
 from mtsuite.train.loop import LoopResult, LoopSettings, fit, make_accelerator
 from mtsuite.train.optim import OptimizerSettings
 
@@ -55,6 +54,7 @@ class Lab:
         self.make, self.family = make, family
         self.text = shared_text()[0]
         self._first: Run | None = None
+        self._logits: dict[Direction | None, Tensor] = {}
         self._failed = ""
         self._folder = tempfile.TemporaryDirectory(prefix="mtsuite-testing-")
 
@@ -71,8 +71,14 @@ class Lab:
                 raise
         return self._first
 
-    def run(self) -> Run:
-        """All phases from the start."""
+    def first_logits(self, direction: Direction | None) -> Tensor:
+        """``logits`` of the first run's model, computed once."""
+        if direction not in self._logits:
+            self._logits[direction] = self.logits(self.first.method, self.first.model, direction)
+        return self._logits[direction]
+
+    def run(self, *, look_at_trained: bool = True) -> Run:
+        """All phases from the start; only charts need the probes that look at the trained model."""
         method = self.make()
         run = Run(method, tiny_model(self.family))
         place = Path(tempfile.mkdtemp(dir=self._folder.name))
@@ -80,6 +86,8 @@ class Lab:
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for phase in method.phases():
+                if isinstance(phase, Probe) and phase.looks_at == "trained" and not look_at_trained:
+                    continue
                 folder = place / phase.name
                 folder.mkdir()
                 if isinstance(phase, Probe):
@@ -130,11 +138,7 @@ class Lab:
             parameter.requires_grad_(True)
         names = {n for n, p in model.named_parameters() if p.requires_grad}
         before = snapshot(model)
-        stream: ParallelStream | MonolingualStream
-        if phase.text == "parallel":
-            stream = ParallelStream(self.text, seed=0, tokens_per_batch=128, accumulation=2, loss_on=phase.loss_on)
-        else:
-            stream = MonolingualStream(self.text, seed=0, tokens_per_batch=128, accumulation=2)
+        stream = SharedStream(phase.text, phase.loss_on, UPDATES)
         torch.manual_seed(0)
         settings = LoopSettings(UPDATES, OptimizerSettings(learning_rate=1e-2, weight_decay=0.1), warmup_steps=0)
         result = fit(method, model, stream, settings, make_accelerator("no"))
@@ -142,7 +146,7 @@ class Lab:
 
     def logits(self, method: Method, model: nn.Module, direction: Direction | None) -> Tensor:
         """Logits (batch, length, vocabulary) of one batch of held-out text."""
-        batch = tiny_batch(self.text, direction if direction in TRAINED else TRAINED[0])
+        batch = shared_batch(direction if direction in TRAINED else TRAINED[0])
         method.focus(model, direction)
         with torch.inference_mode():
             output = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)

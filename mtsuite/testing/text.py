@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtsuite.data.batches import Batch, Text
+from mtsuite.data.batches import Batch, MonolingualStream, ParallelStream, Text
 from mtsuite.data.corpus import write_corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
@@ -66,3 +67,33 @@ def shared_text() -> tuple[Text, tempfile.TemporaryDirectory[str]]:
     """The text that all checks share, and the folder that keeps it."""
     folder = tempfile.TemporaryDirectory(prefix="mtsuite-testing-")
     return tiny_text(Path(folder.name)), folder
+
+
+def shared_batch(direction: Direction) -> Batch:
+    """``tiny_batch`` of the shared text, tokenised once; everybody gets a copy."""
+    return copy.deepcopy(_batch(direction))
+
+
+@functools.lru_cache(maxsize=16)
+def _batch(direction: Direction) -> Batch:
+    return tiny_batch(shared_text()[0], direction)
+
+
+class SharedStream:
+    """The first updates of the shared text as a stream, tokenised once; everybody gets copies."""
+
+    def __init__(self, kind: str, loss_on: str, updates: int) -> None:
+        self._updates = iter(_updates(kind, loss_on, updates))
+
+    def update(self) -> list[Batch]:
+        return copy.deepcopy(next(self._updates))
+
+
+@functools.lru_cache(maxsize=8)
+def _updates(kind: str, loss_on: str, count: int) -> list[list[Batch]]:
+    stream: ParallelStream | MonolingualStream
+    if kind == "parallel":
+        stream = ParallelStream(shared_text()[0], seed=0, tokens_per_batch=128, accumulation=2, loss_on=loss_on)
+    else:
+        stream = MonolingualStream(shared_text()[0], seed=0, tokens_per_batch=128, accumulation=2)
+    return [stream.update() for _ in range(count)]

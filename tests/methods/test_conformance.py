@@ -22,6 +22,8 @@ OTHER_FAMILIES = [family for family in FAMILIES if family not in ("bloom", "llam
 QUICK = (
     "attaches",
     "trains only what it says",
+    "training changes something",
+    "counts what the optimizer holds",
     "saves and loads to the same logits",
     "losses are numbers",
     "cached decoding equals uncached",
@@ -38,12 +40,22 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("mix-moe", {"lm_frozen": False, "router_stage2": "mt_columns", "mt_init": "slices", "mt_width": 7}),
     ("adapter", {"bottleneck": 3}),
     ("lora", {"rank": 2, "dropout": 0.1}),
+    ("moe-lpr", {"top_k": 1, "experts": 2, "lpr_form": "double_softmax"}),
+    ("moe-lpr", {"every_k_layers": 2, "review": False, "loss_on": "all"}),
+    ("llama-moe", {"partition": "kmeans_up", "gate": "linear", "experts": 4, "top_k": 4, "scale": 4.0}),
+    (
+        "llama-moe",
+        {"noise": False, "multiply_scores": False, "stage1": False, "train_backbone": True, "loss_on": "all"},
+    ),
+    ("dense-two-stage", {"stage2": "lora"}),
+    ("mixlora", {"experts": 3, "top_k": 1}),
 ]
 
 
 def _cases() -> list[Any]:
+    """A case a check; the checks on one model share a lab, and so a process when the cases are spread over several."""
     return [
-        pytest.param(check, id=f"{name}: {check}")
+        pytest.param(check, id=f"{name}: {check}", marks=pytest.mark.xdist_group(f"{name} {check.family}"))
         for name in OWN
         for check in checks(find_method(name), CONFIGS.get(name))
     ]

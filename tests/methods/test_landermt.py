@@ -16,7 +16,7 @@ from mtsuite.methods.landermt.partition import Partition, load_partitions, save_
 from mtsuite.methods.landermt.selection import layer_differences, layer_means, relevance, select_layers
 from mtsuite.methods.landermt.splits import Awareness, awareness_of, normalised, split_layers
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MethodError
@@ -397,7 +397,7 @@ def test_partitions_are_saved_and_opened(tmp_path: Any) -> None:
         for name in ("general", "members", "awareness"):
             assert torch.equal(getattr(found[layer], name), getattr(expected, name))
     assert found[1].sensitivity is None
-    assert torch.equal(found[7].sensitivity, other.sensitivity)  # type: ignore[arg-type]
+    assert torch.equal(found[7].sensitivity, other.sensitivity)
 
 
 # -- Eq. 7: the routed layer ----------------------------------------------------------------------------
@@ -496,7 +496,7 @@ def test_routed_outputs_against_the_loop(family: str, mask: bool) -> None:
     found.sum().backward()
     assert layer.outer is not None
     touched = {tuple(sorted(who)): group.down.grad is not None
-               for who, group in zip(layer.outer.sets, layer.outer.specific, strict=True)}  # type: ignore[union-attr]  # fmt: skip
+               for who, group in zip(layer.outer.sets, layer.outer.specific, strict=True)}  # fmt: skip
     assert touched == {(0,): True, (1,): True, (2,): False}
     torch.testing.assert_close(layer.whole().down, block.weights().down)
 
@@ -518,7 +518,7 @@ def test_share_from_activations_by_hand() -> None:
     layer.focus(EN_DE)
     x = torch.randn(1, 2, block.hidden_size)
     owners, w = pattern(block.neurons, (-1, 0, 1, 2)), block.weights()
-    a = block.activation(x @ w.up.t() + w.up_bias)
+    a = block.activation(nn.functional.linear(x, w.up, w.up_bias))
     assert layer.partition.sensitivity is not None
     weighed = a.abs() * layer.partition.sensitivity[:2].mean(0)
     general = weighed[..., [who == -1 for who in owners]].sum(-1)
@@ -607,9 +607,10 @@ def test_only_active_groups_get_gradients(
     layer.focus(direction, language)
     x = torch.randn(2, 3, block.hidden_size, requires_grad=True)
     layer(x).sum().backward()
-    groups = {"general": layer.inner.general, "idle": layer.inner.idle}
-    named = {tuple(sorted(who)): g for who, g in zip(layer.inner.sets, layer.inner.specific, strict=True)}
-    touched = {who for who, g in {**groups, **named}.items() if any(p.grad is not None for p in g.parameters())}  # type: ignore[union-attr]
+    assert layer.inner.idle is not None
+    groups: dict[Any, nn.Module] = {"general": layer.inner.general, "idle": layer.inner.idle}
+    groups |= {tuple(sorted(who)): g for who, g in zip(layer.inner.sets, layer.inner.specific, strict=True)}
+    touched = {who for who, g in groups.items() if any(p.grad is not None for p in g.parameters())}
     assert touched == expected
     assert x.grad is not None
 

@@ -69,7 +69,7 @@ def test_scores_by_hand() -> None:
     inner = gradient @ mlp.fc2.weight
     by_site = {"post": inner * h, "pre": inner * (1 - h**2) * z, "pre_gate_and_up": inner * (1 - h**2) * z}
     for site, products in by_site.items():
-        found = taylor_scores(model, iter([batch]), site=site, outputs=True)  # type: ignore[arg-type]
+        found = taylor_scores(model, iter([batch]), site=site, outputs=True)
         for prefix, value in (("phi", products), ("phi_out", gradient * mlp.fc2(h))):
             torch.testing.assert_close(found[f"{prefix}.mean_abs"][0], value.abs().sum((0, 1)) / 5)
             torch.testing.assert_close(found[f"{prefix}.abs_of_sum"][0], value.sum((0, 1)).abs() / 5)
@@ -94,11 +94,10 @@ def test_cut_into_batches_does_not_matter(family: str, site: Any, text: Text) ->
 def test_sites_that_the_chain_rule_relates(text: Text) -> None:
     """For ReLU g h is the same on both sides; in a gated block that of up equals the product's."""
     relu, gated = tiny_model("opt").requires_grad_(False), tiny_model("llama").requires_grad_(False)
-    after, before = (taylor_scores(relu, text.monolingual("en"), site=site) for site in ("post", "pre"))  # type: ignore[arg-type]
+    after, before = (taylor_scores(relu, text.monolingual("en"), site=site) for site in ("post", "pre"))
     torch.testing.assert_close(after["phi.mean_abs"], before["phi.mean_abs"])
     product, gate, both = (
-        taylor_scores(gated, text.monolingual("en"), site=site)  # type: ignore[arg-type]
-        for site in ("post", "pre", "pre_gate_and_up")
+        taylor_scores(gated, text.monolingual("en"), site=site) for site in ("post", "pre", "pre_gate_and_up")
     )
     for name in ("phi.mean_abs", "phi.abs_of_sum", "phi.mean_square"):
         torch.testing.assert_close(both[name], gate[name] + product[name], atol=1e-7, rtol=1e-3)

@@ -91,9 +91,7 @@ MODES = [("joint", "logsumexp"), ("per_group", "logsumexp"), ("per_group", "fixe
 
 
 @pytest.mark.parametrize("family", ["bloom", "llama"])
-@pytest.mark.parametrize(
-    ("mode", "top_k", "renormalise"), list(itertools.product(MODES, [1, 2, "all"], [True, False]))
-)
+@pytest.mark.parametrize(("mode", "top_k", "renormalise"), list(itertools.product(MODES, [1, 2, "all"], [True, False])))
 def test_layer_against_the_loop(family: str, mode: tuple[str, str], top_k: Any, renormalise: bool) -> None:
     block = block_of(family)
     options = {"gate_mode": mode[0], "rho_mode": mode[1], "top_k": top_k, "renormalise": renormalise}
@@ -393,11 +391,12 @@ def test_features_come_from_their_source(family: str, source: str, text: Any) ->
     for layer in layers_of(model):
         layer.router.features.register_forward_pre_hook(lambda _m, a: read.append(a[0]))
     with torch.inference_mode():
-        states = model(**{"input_ids": batch.input_ids, "attention_mask": batch.attention_mask},
+        states = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask,
                        output_hidden_states=True, use_cache=False).hidden_states  # fmt: skip
     assert len(read) == 4
     for one, two in zip(read, states[:-1], strict=True):
-        assert (one.shape == two.shape) and torch.equal(one, two) == (source == "block_input")
+        assert one.shape == two.shape
+        assert torch.equal(one, two) == (source == "block_input")
     assert not layers_of(model)[0].reading.sources, "nothing is kept after the call"
 
 

@@ -13,7 +13,7 @@ from mtsuite.methods.mix_moe.config import PRESETS, MixMoEConfig, origins
 from pydantic import ValidationError
 
 from mtsuite.method import Artefacts, MethodError, Train
-from mtsuite.testing import tiny_model
+from mtsuite.testing import check_method, tiny_model
 
 PAGE = Path(__file__).parents[2] / "docs" / "methods" / "mix-moe.md"
 WORDS = {"stated": "Stated", "second-hand": "Second-hand", "ours": "Our choice"}
@@ -88,6 +88,7 @@ def test_options_that_do_not_fit(options: dict[str, Any], says: str) -> None:
         ({"top_k": 2}, "router_init"),
         ({"layers": []}, "0 to 3"),
         ({"layers": [4]}, "0 to 3"),
+        ({"layers": [-1, 2]}, "0 to 3"),
     ],
 )
 def test_options_that_do_nothing_are_refused_when_planned(options: dict[str, Any], says: str) -> None:
@@ -115,6 +116,10 @@ def test_leaky_rows_are_marked() -> None:
     assert "invalid" in leaky.note()
     model = leaky.attach(tiny_model("llama"), Artefacts(), "mt-experts")
     assert model.generation_config.use_cache is False  # type: ignore[union-attr]
+    failed = {
+        r.name for r in check_method(MixMoE, leaky.config, families=("llama",), raise_on_failure=False) if not r.passed
+    }
+    assert failed == {"later tokens do not change earlier logits", "cached decoding equals uncached"}, "by design"
     assert MixMoE().mark() == ""
     assert MixMoE(config(allow_leaky=True)).mark() == ""
 

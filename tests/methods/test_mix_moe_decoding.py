@@ -160,7 +160,7 @@ def test_later_tokens_do_not_reach_the_router() -> None:
         other[:, 8:] = (other[:, 8:] + 5) % VOCABULARY
         seen: list[Tensor] = []
         for layer in layers_of(model):
-            layer.router.features.register_forward_hook(lambda _m, _a, phi: seen.append(phi[:, :8]))
+            layer.router.features.register_forward_hook(lambda _m, _a, phi, seen=seen: seen.append(phi[:, :8]))
         with torch.inference_mode():
             model(input_ids=ids, use_cache=False)
             model(input_ids=other, use_cache=False)

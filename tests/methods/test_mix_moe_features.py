@@ -58,6 +58,17 @@ def test_fft_against_numpy(hidden: int, bins: int | str, part: str) -> None:
     np.testing.assert_allclose(features(x, Reading()).numpy(), normalised(expected), atol=1e-4)
 
 
+@pytest.mark.parametrize("hidden", [2, 7, 8])
+@pytest.mark.parametrize("bins", [2, "all"])
+def test_gradient_of_the_magnitude(hidden: int, bins: Any) -> None:
+    spectrum = Spectrum(hidden, config(bins=bins))
+    x = torch.randn(3, hidden, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(spectrum, (x,))
+    zero = torch.zeros(1, hidden, requires_grad=True)
+    spectrum(zero).sum().backward()
+    assert not zero.grad.any(), "a window before the first token"
+
+
 @pytest.mark.parametrize("hidden", [1, 2, 7, 16])
 def test_dct_against_scipy(hidden: int) -> None:
     x = torch.randn(3, hidden, dtype=torch.float64)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mtsuite.methods.mix_moe import MixMoE
 from mtsuite.methods.mix_moe.config import MixMoEConfig
-from mtsuite.methods.mix_moe.layer import layers_of
+from mtsuite.methods.mix_moe.layer import layers_of, watched
 from mtsuite.methods.mix_moe.probe import KINDS, RoutingProbe, frequency_weights
 from safetensors.torch import save_file
 
@@ -55,12 +55,8 @@ def test_masses_against_a_loop(text: Text) -> None:
         for batch in stream:
             for row in range(len(batch.input_ids)):
                 length = int(batch.attention_mask[row].sum())
-                routes: list[Any] = []
-                handles = [m.router.register_forward_hook(lambda _m, _a, r: routes.append(r)) for m in layers_of(model)]
-                with torch.inference_mode():
+                with torch.inference_mode(), watched(model) as routes:
                     model(input_ids=batch.input_ids[row : row + 1, :length], use_cache=False)
-                for handle in handles:
-                    handle.remove()
                 for place in range(length):
                     target = bool(batch.labels[row, place] != IGNORED)
                     which = 0 if kind == "monolingual" else 2 if target else 1
@@ -134,7 +130,7 @@ def test_charts(text: Text, tmp_path: Path) -> None:
 def test_charts_of_what_there_is(text: Text, tmp_path: Path) -> None:
     single = charts_of(text, tmp_path, groups="single", layers=[0, 2])
     assert set(single) == {"expert-probability", "router-entropy", "frequency-weights"}
-    assert [s.name for s in single["expert-probability"].series] == ["1", "3"]
+    assert [s.name for s in single["expert-probability"].series] == ["layer 1", "layer 3"]
     one = Text(text.corpus, text.tokenizer, text.templates, TRAINED[:1], text.max_length)
     few = charts_of(one, tmp_path, transform="none")
     rows = [s.name for s in few["lm-group-mass-by-language"].series]

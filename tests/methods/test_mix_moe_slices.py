@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mtsuite.methods.experts import sliced
 from mtsuite.methods.mix_moe import MixMoE
 from mtsuite.methods.mix_moe.config import MixMoEConfig
 from mtsuite.methods.mix_moe.layer import layers_of
@@ -17,7 +18,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mtsuite.method import Artefacts, MethodError, Probe
-from mtsuite.methods.experts import sliced
 from mtsuite.model.blocks import FeedForwardBlock, feed_forward_blocks
 from mtsuite.testing import TRAINED, Lab, tiny_batch, tiny_model, tiny_text
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mtsuite.methods.experts import Expert, Mixture, chosen, mixtures, watched
-from mtsuite.methods.moe_lpr import MoELPR, MoELPRConfig, Router, balance_loss, prior_loss
+from mtsuite.methods.experts import Expert, Mixture, balance_loss, chosen, mixtures, watched
+from mtsuite.methods.moe_lpr import MoELPR, MoELPRConfig, Router, prior_loss
 from pydantic import ValidationError
 from torch import Tensor, nn
 

@@ -10,7 +10,7 @@ import torch
 from mtsuite.methods.landermt.method import routed_blocks
 from mtsuite.methods.na_mnmt import NAMNMT
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from mtsuite.data.direction import Direction
 from mtsuite.method import Artefacts, Probe, Train
@@ -87,8 +87,8 @@ def test_a_direction_holds_general_and_own_neurons_at_full_scale(artefacts: Arte
     for index, direction in enumerate([*DIRECTIONS, Direction("de", "fr")]):
         method.focus(model, direction)
         kept = made.general | (made.members[index] if index < 3 else torch.zeros(64, dtype=torch.bool))
-        a = block.activation(x @ weights.up.t() + weights.up_bias) * kept
-        expected = a @ weights.down.t() + weights.down_bias
+        a = block.activation(nn.functional.linear(x, weights.up, weights.up_bias)) * kept
+        expected = nn.functional.linear(a, weights.down, weights.down_bias)
         torch.testing.assert_close(routed(x), expected, atol=1e-5, rtol=1e-4)
 
 
