@@ -154,13 +154,13 @@ class LLaMAMoE(Method):
         mass = tensors["mass.monolingual"]
         return [
             grid(
-                layers,
+                [f"layer {number}" for number in layers],
                 experts,
                 load,
                 name="expert-load",
                 title="Load of the experts on translations",
                 x_label="expert",
-                y_label="layer",
+                y_label="share of tokens",
                 about="Share of held-out target tokens that chose an expert, mean over directions; top_k / experts "
                 "when balanced.",
             ),
@@ -180,7 +180,7 @@ class LLaMAMoE(Method):
                 name="routes-by-language",
                 title="How far a language's routes are its own",
                 x_label="layer",
-                y_label="language",
+                y_label="total variation distance",
                 about="Total variation distance between the routing weight of monolingual text in a language and its "
                 "mean over languages: 0 when all languages use the experts alike.",
             ),

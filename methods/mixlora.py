@@ -121,7 +121,7 @@ class MixLoRA(Method):
                 name="expert-load",
                 title="Load of the experts by direction",
                 x_label="expert",
-                y_label="direction",
+                y_label="share of tokens",
                 about="Share of held-out target tokens that chose an expert, mean over layers; experts of different "
                 "layers have nothing in common but their number.",
             )

@@ -149,7 +149,7 @@ class MoELPR(Method):
                 name="original-expert-by-language",
                 title="Weight of the original block by language and direction",
                 x_label="layer",
-                y_label="text",
+                y_label="share of the weight",
                 about="As original-expert: rows are monolingual text of a language, or the targets of a direction.",
             ),
         ]

@@ -29,7 +29,7 @@ class Chart:
     """A figure.  ``name`` goes into file names; ``about`` says what is shown, measured how, after which figure.
 
     lines, points: x are numbers (for lines words as well).  bars: x are words.  grid: a heat map with one
-    series a row; its columns are the x of the first series.
+    series a row; its columns are the x of the first series, ``y_label`` says what the numbers are.
     """
 
     name: str

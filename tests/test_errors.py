@@ -48,7 +48,7 @@ def test_the_line_and_the_hook_of_a_method(tmp_path: Path) -> None:
 
 def test_code_of_others_has_no_place() -> None:
     for call in (torch.zeros(2).view, json.loads, Direction.parse):
-        with pytest.raises(Exception, match=".") as caught:
+        with pytest.raises(Exception, match=r".") as caught:
             call("x")  # type: ignore[operator]
         assert caught.value.__traceback__ is not None
         below_the_test = caught.value.__traceback__.tb_next

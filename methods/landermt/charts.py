@@ -131,7 +131,7 @@ def output_charts(
         kind = "as trained" if config.car_mode == "learned" else "by Phi"
         rows = tuple(Series(f"layer {i + 1}", columns, tuple(outputs[f"{i}.share"].tolist())) for i in shares)
         about = f"s_G of Equations 6 to 9 of {PAPER} by layer and direction, {kind}; the specific part counts 1 - s_G."
-        charts.append(Chart("car", "Share of the general part", "grid", "direction", "layer", rows, about))
+        charts.append(Chart("car", "Share of the general part", "grid", "direction", "share s_G", rows, about))
     return charts
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from mtsuite.errors import ModelError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 
 def load_model(
@@ -36,6 +36,17 @@ def load_model(
             local_files_only=offline or Path(name_or_path).is_dir(),
         )
     return model.eval()
+
+
+def load_configuration(folder: Path, *, trust_remote_code: bool = False) -> PretrainedConfig:
+    """The configuration in a model folder.  Raises ModelError when it cannot be read as it stands."""
+    from transformers import AutoConfig
+
+    with _explained(folder, offline=True):
+        config: PretrainedConfig = AutoConfig.from_pretrained(
+            folder, trust_remote_code=trust_remote_code, local_files_only=True
+        )
+    return config
 
 
 def load_tokenizer(
@@ -72,13 +83,18 @@ class _explained:
         os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: Any) -> None:
+        if isinstance(error, ValueError) and "trust_remote_code" in str(error):
+            raise ModelError(
+                f"model.name_or_path: {self.name!r} brings Python code of its own, and nothing runs it unasked: "
+                "read the code, then set `model.trust_remote_code: true`, or choose a model without."
+            ) from error
         if isinstance(error, OSError | ValueError):
             is_folder = self.name.startswith((".", os.sep)) or Path(self.name).is_dir()
             where = "a folder with config.json" if is_folder else "a hub name"
             hint = (
                 "Without a network only folders and cached models can be opened."
                 if self.offline
-                else "Check the name, the network, and `model.trust_remote_code` if the checkpoint ships code."
+                else "Check the name and the network."
             )
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise ModelError(

@@ -113,7 +113,7 @@ def _grid(chart: Chart, title: str) -> Figure:
     from mtsuite.report.heatmap import luminance
 
     columns, rows = [str(x) for x in chart.series[0].x], chart.series
-    figure, axes = new_figure(max(4.6, 2.2 + 0.55 * len(columns)), max(2.6, 1.7 + 0.4 * len(rows)))
+    figure, axes = new_figure(max(6.0, 2.2 + 0.55 * len(columns)), max(2.6, 1.7 + 0.4 * len(rows)))
     values = [y for series in rows for y in series.y]
     low, high = min(values), max(values)
     scale = Normalize(low, high if high > low else low + 1)

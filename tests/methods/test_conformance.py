@@ -47,15 +47,12 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
         "llama-moe",
         {"noise": False, "multiply_scores": False, "stage1": False, "train_backbone": True, "loss_on": "all"},
     ),
-    ("dense-two-stage", {"stage2": "lora"}),
-    ("mixlora", {"experts": 3, "top_k": 1}),
 ]
 
 
 def _cases() -> list[Any]:
-    """A case a check; the checks on one model share a lab, and so a process when the cases are spread over several."""
     return [
-        pytest.param(check, id=f"{name}: {check}", marks=pytest.mark.xdist_group(f"{name} {check.family}"))
+        pytest.param(check, id=f"{name}: {check}")
         for name in OWN
         for check in checks(find_method(name), CONFIGS.get(name))
     ]

@@ -20,7 +20,7 @@ from mtsuite.jobs.assemble import open_base
 from mtsuite.jobs.context import JobContext
 from mtsuite.model.blocks import decoder_layers, feed_forward_blocks
 from mtsuite.model.depth import attention_output
-from mtsuite.model.load import context_window, load_model, load_tokenizer
+from mtsuite.model.load import context_window, load_configuration, load_model, load_tokenizer
 from mtsuite.plan.build import make_plan
 from mtsuite.recipe import read_recipe
 from mtsuite.registry import find_method, registered
@@ -97,8 +97,10 @@ def test_without_the_key_no_line_of_the_code_runs(folder: Path, tmp_path: Path, 
         file.write_text(f"open({str(marker)!r}, 'w')\n" + file.read_text())
     spec = base_job(copied, tmp_path)
     assert spec["model"]["trust_remote_code"] is False
-    with pytest.raises(ModelError, match=r"(?s)never_run' cannot be opened.*`model\.trust_remote_code`"):
+    with pytest.raises(ModelError, match=r"never_run' brings Python code of its own.*`model\.trust_remote_code: true`"):
         base.run(spec, {}, tmp_path, JobContext())
+    with pytest.raises(ModelError, match="brings Python code of its own"):
+        load_configuration(copied)
     assert not marker.exists()
     base.run(base_job(copied, tmp_path, "trust_remote_code: true"), {}, tmp_path, JobContext())
     assert marker.exists()
@@ -131,6 +133,12 @@ def test_blocks_are_found_by_shape(model: Any) -> None:
         layer.self_attn.o_proj for layer in model.model.layers
     ]
     assert context_window(model) == 128
+
+
+def test_the_configuration_alone(folder: Path) -> None:
+    assert load_configuration(folder, trust_remote_code=True).num_attention_heads == 2
+    with pytest.raises(ModelError, match=r"nowhere' cannot be opened"):
+        load_configuration(folder / "nowhere")
 
 
 @pytest.mark.parametrize("name", OWN)
