@@ -64,3 +64,6 @@ class DenseTwoStage(Method):
         if phase.name == "translation" and self.config.stage2 == "lora":
             return low_rank_parameters(model.modules())
         return model.parameters()
+
+    def merge(self, model: nn.Module) -> nn.Module | None:
+        return model if self.config.stage2 == "full" else None

@@ -16,3 +16,6 @@ class FeedForwardOnly(Method):
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         return [p for block in feed_forward_blocks(model) for p in block.parameters()]
+
+    def merge(self, model: nn.Module) -> nn.Module:
+        return model

@@ -7,7 +7,6 @@ others: that is a ``PluginError`` of its own, and what it prints is told with it
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import functools
 import hashlib
@@ -27,6 +26,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from mtsuite.errors import MethodError, MTSuiteError, PluginError, did_you_mean, raised_at
+from mtsuite.identity import identity
 from mtsuite.method import Method, MethodConfig, Probe, Train
 
 GROUP = "mtsuite.methods"
@@ -236,58 +236,3 @@ def _check_phases(method: Method, use: str) -> None:
                 f"{', '.join(unknown)}. {did_you_mean(unknown[0], known)}",
                 "phases",
             )
-
-
-def identity(cls: type) -> str:
-    """What a method *is*, for content keys: its qualified name and a hash of its source code.
-
-    The source is that of the class's own modules and of the modules of the same plug-in that they
-    use; comments, formatting and docstrings do not count.  Editing a method therefore runs it again,
-    and nothing else.
-    """
-    files = sorted(_sources(cls))
-    digest = hashlib.sha256()
-    for file in files:
-        stat = file.stat()
-        digest.update(_normalised(file, (stat.st_mtime_ns, stat.st_size)).encode())
-    return f"{cls.__qualname__}:{digest.hexdigest()[:16]}"
-
-
-def _sources(cls: type) -> set[Path]:
-    seen: set[str] = set()
-    files: set[Path] = set()
-    queue = [m for base in cls.__mro__ if (m := base.__module__) not in ("builtins", "abc", "mtsuite.method")]
-    while queue:
-        name = queue.pop()
-        module = sys.modules.get(name)
-        file = getattr(module, "__file__", None)
-        if name in seen or file is None or not _is_plugin(name, cls):
-            continue
-        seen.add(name)
-        files.add(Path(file))
-        for value in vars(module).values():
-            other = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
-            if isinstance(other, str):
-                queue.append(other)
-    return files
-
-
-def _is_plugin(name: str, cls: type) -> bool:
-    if name.startswith("mtsuite.methods."):
-        return True
-    return name.split(".")[0] == cls.__module__.split(".")[0] and not name.startswith("mtsuite.")
-
-
-@functools.lru_cache(maxsize=256)
-def _normalised(file: Path, _stamp: tuple[int, int]) -> str:
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)

@@ -16,8 +16,9 @@ from mtsuite.methods.lora import LoRA
 
 import mtsuite.registry as registry
 from mtsuite.errors import MethodError
+from mtsuite.identity import identity, sources
 from mtsuite.method import Method
-from mtsuite.registry import configure, find_method, identity, registered
+from mtsuite.registry import configure, find_method, registered
 
 GOOD = '''"""A method."""
 from mtsuite.method import Method, MethodConfig, Option, Train
@@ -231,15 +232,33 @@ def test_identity_follows_the_code_and_not_the_prose(idea: Path) -> None:
     assert now() == first
 
 
+def test_what_only_tells_does_not_count(idea: Path, tmp_path: Path) -> None:
+    def now() -> str:
+        return identity(find_method(f"{idea}:Idea"))
+
+    first = now()
+    told = GOOD.rstrip() + '\n\n    def note(self):\n        return "read by nobody else"\n'
+    rewrite(idea, told)
+    assert now() == first
+    rewrite(idea, told + "\n    def focus(self, model, direction):\n        pass\n")
+    assert now() != first
+
+
+def test_charts_are_no_part_of_landermt() -> None:
+    names = {path.name for path in sources(LANDeRMT)}
+    assert "charts.py" not in names
+    assert "neuron_outputs.py" in names, "a phase is code that runs"
+
+
 def test_identities_differ_by_class_and_cover_the_package() -> None:
     classes = [find_method(name) for name in OWN]
     assert len({identity(cls) for cls in classes}) == len(classes)
-    paths = registry._sources(LANDeRMT)
+    paths = sources(LANDeRMT)
     assert {"config.py", "detection.py", "layer.py", "method.py", "selection.py"} <= {path.name for path in paths}
     assert all(path.parent.name in ("landermt", "methods") for path in paths)
     assert identity(Detection) != identity(LANDeRMT)
 
 
 def test_the_contract_is_not_part_of_an_identity(idea: Path) -> None:
-    files = {path.name for path in registry._sources(find_method(f"{idea}:Idea"))}
+    files = {path.name for path in sources(find_method(f"{idea}:Idea"))}
     assert files == {"idea.py"}

@@ -244,6 +244,9 @@ class Layers(LANDeRMT):
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         return [p for layer in self._selected for p in layer.parameters()]
 
+    def merge(self, model: nn.Module) -> nn.Module:
+        return model
+
     def save(self, model: nn.Module, folder: Path) -> None:
         Method.save(self, model, folder)
 

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
+from mtsuite.identity import identity
 from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train, main_phase
 from mtsuite.plan.broken import BrokenRow
@@ -25,7 +26,7 @@ from mtsuite.plan.known import known_configuration, layer_count, window
 from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
 from mtsuite.recipe.tree import dotted
-from mtsuite.registry import code_of, configure, examine, find_method, identity
+from mtsuite.registry import code_of, configure, examine, find_method
 
 FLOOR = "source-copy"
 ALL, OWN = "all", "own"  # trained on every direction; each direction by a model that was trained on it alone

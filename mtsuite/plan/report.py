@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from mtsuite.identity import identity
 from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.recipe.schema import Recipe
 from mtsuite.recipe.write import resolved_yaml
-from mtsuite.registry import identity
 
 SCHEMA = 1
 

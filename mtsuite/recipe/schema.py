@@ -245,8 +245,8 @@ class Train(Section):
     learning_rate: float | None = Field(
         None,
         gt=0,
-        description="(row) Peak learning rate of the phase on parallel text (the last such); empty: the method's own. Other "
-        "phases have their rates in the method's config.",
+        description="(row) Peak learning rate of the phase on parallel text (the last such); empty: the method's own. "
+        "Other phases have their rates in the method's config.",
     )
     optimizer: Literal["adamw", "muon"] = Field(
         "adamw", description="(row) AdamW, or Muon for matrices with AdamW for the rest."
