@@ -40,8 +40,9 @@ format: env-dev  ## ruff: repair what can be repaired
 types: env-dev  ## mypy over mtsuite and methods
 	@$(BIN)/python -m mypy mtsuite methods
 
-docs: env  ## write docs/recipe.md from the schema
+docs: env  ## write docs/recipe.md from the schema and docs/methods/README.md from the methods
 	@$(BIN)/python -m mtsuite.recipe.reference --write docs/recipe.md
+	@$(BIN)/python -m mtsuite.catalogue --write docs/methods/README.md
 
 wheel: env  ## build a wheel into dist/
 	@rm -rf build; $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . && rm -rf build

@@ -167,7 +167,7 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         return ""
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
-        """Parameters the last phase will train, from shapes alone (``model`` holds no numbers).
+        """Parameters the main phase will train, from shapes alone (``model`` holds no numbers).
 
         None lets the suite attach the method to find out; a method whose surgery needs a probe's result
         counts by itself.

@@ -61,6 +61,7 @@ def skeleton_of(planned: Planned) -> nn.Module | None:
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
+    from mtsuite.model.load import load_configuration
     from mtsuite.model.pretrained import architecture
 
     model = planned.recipe.model
@@ -71,7 +72,8 @@ def skeleton_of(planned: Planned) -> nn.Module | None:
         values = dict(model.architecture)
         config = AutoConfig.for_model(values.pop("model_type"), **values)
     elif (planned.folder / model.name_or_path / "config.json").is_file():
-        config = AutoConfig.from_pretrained(planned.folder / model.name_or_path)
+        path = planned.folder / model.name_or_path
+        config = load_configuration(path, trust_remote_code=model.trust_remote_code)
     else:
         return None
     with torch.device("meta"):
