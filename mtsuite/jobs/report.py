@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from mtsuite.chart import check
+from mtsuite.chart import Chart, check
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
@@ -39,8 +39,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             shutil.copyfile(source / "hypotheses.txt", folder / name)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
-    _write_json(output / "report.json", _report_json(spec, inputs, scores))
-    _write_json(output / "charts.json", _charts(spec, inputs))
+    charts = _charts(spec, inputs)
+    _write_json(output / "charts.json", charts)
+    _write_json(output / "report.json", _report_json(spec, inputs, scores, charts["problems"]))
     context.progress(step=1, total=2, text="tables and figures")
     report = build_report(output)
     return {"files": len(report.files)}
@@ -184,7 +185,7 @@ def _data(corpus: Path) -> dict[str, Any]:
 
 
 def _report_json(
-    spec: dict[str, Any], inputs: Mapping[str, Path], scores: Mapping[Line, dict[str, Any]]
+    spec: dict[str, Any], inputs: Mapping[str, Path], scores: Mapping[Line, dict[str, Any]], problems: list[str]
 ) -> dict[str, Any]:
     corpus = _data(inputs["corpus"])
     errors = {
@@ -197,7 +198,7 @@ def _report_json(
     return {
         **spec["report"],
         "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
-        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors)],
+        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems],
         "metric_notes": _metric_notes(spec),
         "fairness": _fairness(spec, inputs),
         "failed": spec["_failed"],
@@ -278,6 +279,7 @@ def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120)
 def _charts(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
     """What the methods show of their first seed's model; a method that fails at it is noted, the report goes on."""
     charts: list[dict[str, Any]] = []
+    shown: list[Chart] = []
     problems: list[str] = []
     for training in spec["trainings"]:
         name = training["method"]
@@ -295,7 +297,9 @@ def _charts(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
         except Exception as error:  # a plug-in's: whatever it raises must not cost the tables
             problems.append(f"The charts of {name} could not be made: {type(error).__name__}: {error}")
             continue
-        charts += [{"method": name, **chart.to_dict()} for chart in made]
+        # Rows that share a probe show the same of it: once is enough.
+        charts += [{"method": name, **chart.to_dict()} for chart in made if chart not in shown]
+        shown += made
     return {"charts": charts, "problems": problems}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import statistics
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,7 +173,9 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
     for sweep in sweeps(results):
         made.append(_drawn(sweep, sweep.name, sweep.title, files))
     for method, chart in results.charts:
-        made.append(_drawn(chart, f"{slug(method)}-{chart.name}", f"{results.label(method)}: {chart.title}", files))
+        label = results.label(method)
+        drawn = _drawn(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", files)
+        made.append(replace(drawn, method=label))
     return made
 
 

@@ -17,18 +17,20 @@ from mtsuite.report.table import Table
 from mtsuite.report.translations import SEGMENTS, browser_html
 
 LIMIT = 4_800_000  # bytes; fewer segments are shown where the page would grow beyond
+CHARTS_OF_METHODS = 2_400_000  # bytes of SVG; further ones are named with their files
 _UNFAIR = "The methods consumed different training streams."
 _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure for the page: SVG bytes and what it says to someone who cannot see it."""
+    """A figure for the page: SVG bytes, what it says to someone who cannot see it, and the method that it is of."""
 
     name: str
     alt: str
     svg: bytes
     caption: str = ""
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,9 +165,23 @@ def _by_metric(results: Results, blocks: Sequence[tuple[str, str]]) -> str:
 
 
 def _charts(charts: Sequence[Chart]) -> str:
-    if not charts:
-        return ""
-    return '<div class="charts">\n' + "\n".join(_chart(c) for c in charts) + "\n</div>"
+    """The figures of the table, then those of each method, folded up."""
+    blocks = [_gallery([c for c in charts if not c.method])]
+    used = 0
+    for method in dict.fromkeys(c.method for c in charts if c.method):
+        own = [c for c in charts if c.method == method]
+        used += sum(len(c.svg) for c in own)
+        if used <= CHARTS_OF_METHODS:
+            body = _gallery(own)
+        else:
+            names = ", ".join(f"<code>figures/{escape(c.name)}.svg</code>" for c in own)
+            body = f"<p>Too large for this page; in the results folder: {names}.</p>"
+        blocks.append(f'<details class="block"><summary>Figures of {escape(method)}</summary>{body}</details>')
+    return "\n".join(block for block in blocks if block)
+
+
+def _gallery(charts: Sequence[Chart]) -> str:
+    return '<div class="charts">\n' + "\n".join(_chart(c) for c in charts) + "\n</div>" if charts else ""
 
 
 def _chart(chart: Chart) -> str:

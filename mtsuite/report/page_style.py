@@ -79,7 +79,7 @@ td.own { font-weight: 700; box-shadow: inset 0 0 0 1.5px var(--ink); }
   align-items: start; }
 img.chart { width: 100%; height: auto; display: block; }
 .charts figure { margin: 0; }
-.charts figcaption { color: var(--quiet); font-size: .85rem; margin-top: .35rem; }
+.charts figcaption { color: var(--quiet); font-size: .85rem; font-weight: 400; margin-top: .35rem; }
 pre { background: var(--soft); padding: 1rem; overflow-x: auto;
   font: .82rem/1.5 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; }
 code { font: .86em ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; overflow-wrap: anywhere; }

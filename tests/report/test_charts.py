@@ -108,6 +108,13 @@ def test_the_report_holds_what_methods_show(folder: Path) -> None:
     assert "Mean over seeds; one line a direction and their average." in page
 
 
+def test_charts_beyond_the_pages_size_are_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtsuite.report.html.CHARTS_OF_METHODS", 10)
+    page = build_report(folder).page.read_text(encoding="utf-8")
+    assert "Too large for this page; in the results folder: <code>figures/mine-k-1-mass.svg</code>" in page
+    assert "sweep-mine-k" not in page.split("Too large")[1].split("</details>")[0], "the table's own figures stay"
+
+
 def test_a_broken_charts_file_is_named(folder: Path) -> None:
     (folder / "charts.json").write_text('{"charts": [{"method": "m", "name": "c"}]}', encoding="utf-8")
     with pytest.raises(StoreError, match=r"charts\.json: expected a chart"):
