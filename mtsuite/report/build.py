@@ -146,7 +146,8 @@ def points(results: Results, metric: str) -> list[figures.Point]:
     for method in results.methods:
         averages = average_by_seed(results, metric, method)
         if averages and method not in FLOOR_ROWS:
-            sd = statistics.stdev(averages) if len(averages) > 1 else None
+            spread = len(averages) > 1 and (method in trained or len(set(averages)) > 1)
+            sd = statistics.stdev(averages) if spread else None
             params = trained_params(results, method) if method in trained else None
             mean = statistics.fmean(averages)
             found.append(figures.Point(method, results.label(method), mean, sd, params, method in trained))

@@ -165,3 +165,14 @@ def test_a_large_folder_has_every_table(tmp_path: Path) -> None:
     assert tables[0].rows[-1].key == "source-copy"
     assert "Kendall τ 0.41" in notes(tables[2])
     assert tables[0].cell("full", "average").value == pytest.approx(31, abs=1)
+
+
+def test_a_row_that_no_seed_changes_has_no_spread(tmp_path: Path) -> None:
+    numbers = {"zero-shot": {"en-de": (5.0, 5.0)}, "in-context": {"en-de": (5.0, 6.0)}, "full": {"en-de": (7.0, 7.0)}}
+    info = {"methods": list(numbers), "directions": ["en-de"], "metrics": ["BLEU"], "trained_methods": ["full"]}
+    results = read_results(write_folder(tmp_path / "r", grid(numbers), info))
+    (table,) = score_tables(results)
+    sds = {row.key: [cell.sd for cell in row.cells[1:]] for row in table.rows}
+    assert sds["zero-shot"] == [None, None]
+    assert sds["in-context"] == [pytest.approx(0.5**0.5)] * 2
+    assert sds["full"] == [0.0, 0.0], "a trained row's seeds happened to agree"
