@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -82,6 +83,8 @@ def start_parent(store: Store, *jobs: Job) -> subprocess.Popen[str]:
         text=True,
         env=environment,
         start_new_session=True,
+        # Where the tests themselves run in the background SIGINT is ignored, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
 
 
