@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.chart import Chart, check
+from mtsuite.data.corpus import Corpus
+from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.registry import configure
 from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
+from mtsuite.report.segments import Segments, file_name, write_segments
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -28,15 +31,16 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     _write_csv(output / "scores.csv", SCORE_COLUMNS, _score_rows(spec, scores))
     _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
     _write_csv(output / "significance.csv", SIGNIFICANCE_COLUMNS, _significance_rows(spec, scores, context))
+    several = len(spec["test_sets"]) > 1
     shutil.rmtree(output / "translations", ignore_errors=True)
     for line in spec["lines"]:
         source = inputs.get(line["translations"])
         if source is not None:
             folder = output / "translations" / line["method"] / str(line["seed"]) / line["trained_on"]
             folder.mkdir(parents=True, exist_ok=True)
-            several = len(spec["test_sets"]) > 1
-            name = f"{line['test_set']}.{line['direction']}.txt" if several else f"{line['direction']}.txt"
+            name = file_name(line["direction"], line["test_set"], several, ".txt")
             shutil.copyfile(source / "hypotheses.txt", folder / name)
+    write_segments(output, _segments(spec, inputs["corpus"], scores), several=several)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
     charts = _charts(spec, inputs)
@@ -67,6 +71,25 @@ def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict
             key = (line["method"], line["seed"], line["trained_on"], line["direction"], line["test_set"])
             found[key] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
     return found
+
+
+def _segments(spec: dict[str, Any], corpus: Path, scores: Mapping[Line, dict[str, Any]]) -> list[Segments]:
+    """Sources, references and scores of single segments, of every direction and test set that was translated."""
+    opened = Corpus.open(corpus)
+    found: dict[tuple[str, str], dict[str, dict[str, dict[str, list[float]]]]] = {}
+    for (method, seed, trained_on, direction, test_set), metrics in scores.items():
+        if trained_on in TABLE:
+            by_metric = found.setdefault((direction, test_set), {})
+            for name in spec["metrics"]:
+                if metrics[name].get("segments") is not None:
+                    rows = by_metric.setdefault(name, {})
+                    rows.setdefault(method, {})[str(seed)] = metrics[name]["segments"]
+    made = []
+    for (direction, test_set), by_metric in found.items():
+        pairs = opened.test(Direction.parse(direction), test_set)
+        sources, references = tuple(s for s, _ in pairs), tuple(t for _, t in pairs)
+        made.append(Segments(direction, test_set, sources, references, by_metric))
+    return made
 
 
 def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> Iterable[list[Any]]:
@@ -172,8 +195,6 @@ def _results(
 
 
 def _data(corpus: Path) -> dict[str, Any]:
-    from mtsuite.data.corpus import Corpus
-
     opened = Corpus.open(corpus)
     # Counts only: the examples of what was dropped are corpus text, which stays with the corpus.
     cleaning = {

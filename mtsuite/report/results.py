@@ -13,6 +13,7 @@ from typing import Any
 from mtsuite.chart import Chart
 from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError, StoreError, did_you_mean
+from mtsuite.report.segments import Segments, read_segments
 
 SCHEMA = 1
 FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
@@ -83,7 +84,7 @@ class Results:
     comparisons: tuple[Comparison, ...]
     environment: Mapping[str, Any] = field(default_factory=dict)
     recipe: str = ""
-    segments: Mapping[str, Any] = field(default_factory=dict)
+    segments: Mapping[tuple[str, str], Segments] = field(default_factory=dict)  # by (direction, test set)
     charts: tuple[tuple[str, Chart], ...] = ()  # (method, what it shows)
 
     @property
@@ -146,7 +147,7 @@ def read_results(folder: Path) -> Results:
         comparisons=comparisons,
         environment=_json(folder / "environment.json") if (folder / "environment.json").is_file() else {},
         recipe=_text(recipe) if recipe.is_file() else "",
-        segments=_json(folder / "segments.json") if (folder / "segments.json").is_file() else {},
+        segments=read_segments(folder),
         charts=_method_charts(folder / "charts.json") if (folder / "charts.json").is_file() else (),
     )
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import StoreError
@@ -41,10 +39,12 @@ def _lines(path: Path, limit: int) -> list[str]:
         raise StoreError(f"{path} cannot be read as UTF-8 text, one line a segment: {error}") from None
 
 
-def _side(segments: Mapping[str, Any], direction: str, side: str) -> list[str]:
-    entry = segments.get(direction)
-    texts = entry.get(side) if isinstance(entry, Mapping) else None
-    return [str(text) for text in texts] if isinstance(texts, list) else []
+def _texts(results: Results, direction: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Sources and references of a direction's first test set; empty when the folder has none."""
+    for (of, _), segments in results.segments.items():
+        if of == direction:
+            return segments.sources, segments.references
+    return (), ()
 
 
 def browser_html(results: Results, limit: int = SEGMENTS) -> str:
@@ -61,8 +61,7 @@ def _direction_html(
     results: Results, direction: str, outputs: dict[str, tuple[str, list[str]]], limit: int, opened: bool
 ) -> str:
     pair = Direction.parse(direction)
-    sources = _side(results.segments, direction, "sources")
-    references = _side(results.segments, direction, "references")
+    sources, references = _texts(results, direction)
     total = min(limit, max(len(lines) for _, lines in outputs.values()))
     items = []
     for i in range(total):

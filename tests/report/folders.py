@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS
+from mtsuite.report.segments import Segments, write_segments
 
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1"
 SIGNATURE_ZH = SIGNATURE.replace("13a", "zh")
@@ -209,17 +210,17 @@ def large(folder: Path, seeds: int = 3, fair: bool = True, failure: bool = True)
     (folder / "recipe.yaml").write_text("name: microworld\nseeds: [1, 2, 3]\n", encoding="utf-8")
     environment = {"mtsuite": "0.1.0", "packages": {"torch": "2.9.1"}, "hardware": {"cores": 2, "gpu": None}}
     (folder / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
-    segments = {}
+    segments = []
     for direction in DIRECTIONS:
         source, target = direction.split("-")
-        segments[direction] = {
-            "sources": [f"{_TEXTS[source]} ({i})" for i in range(100)],
-            "references": [f"{_TEXTS[target]} ({i})" for i in range(100)],
-        }
+        sources = tuple(f"{_TEXTS[source]} ({i})" for i in range(100))
+        references = tuple(f"{_TEXTS[target]} ({i})" for i in range(100))
+        comet = {m: {"1": [round(draw.uniform(20, 90), 2) for _ in range(100)]} for m in methods}
+        segments.append(Segments(direction, "toy", sources, references, {"COMET": comet}))
         for method in methods:
             path = folder / "translations" / method / "1" / "all" / f"{direction}.txt"
             path.parent.mkdir(parents=True, exist_ok=True)
             tail = "" if method in ("full", "landermt") else " …"
             path.write_text("".join(f"{_TEXTS[target]} ({i}){tail}\n" for i in range(100)), encoding="utf-8")
-    (folder / "segments.json").write_text(json.dumps(segments), encoding="utf-8")
+    write_segments(folder, segments, several=False)
     return folder

@@ -17,6 +17,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report import Report, build_report
 from mtsuite.report.figures import thinned
 from mtsuite.report.html import LIMIT, flattened
+from mtsuite.report.segments import Segments, write_segments
 
 from .folders import grid, large, small, write_folder
 
@@ -128,7 +129,7 @@ def test_everything_from_the_folder_is_escaped(tmp_path: Path) -> None:
     (folder / "report.json").write_text(json.dumps(info))
     (folder / "recipe.yaml").write_text(evil)
     (folder / "environment.json").write_text(json.dumps({evil: evil}))
-    (folder / "segments.json").write_text(json.dumps({"en-de": {"sources": [evil], "references": [evil]}}))
+    write_segments(folder, [Segments("en-de", "toy", (evil,), (evil,))], several=False)
     path = folder / "translations" / "full" / "1" / "all" / "en-de.txt"
     path.parent.mkdir(parents=True)
     path.write_text(evil + "\n")

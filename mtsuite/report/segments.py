@@ -1,0 +1,99 @@
+"""Segments of a results folder: what was translated, its references, and the scores of single segments.
+
+``segments/<direction>.json`` (``<testset>.<direction>.json`` where a recipe has several test sets) holds
+
+    {"direction": "en-de", "testset": "test", "sources": [...], "references": [...],
+     "scores": {"COMET": {"lora": {"1": [...]}}}}
+
+one entry a segment in the order of the test set and of ``translations/``.  ``scores`` goes metric, row, seed, for the
+models of the table alone (not for those of transfer runs) and for metrics that score single segments.  Sentences are
+the test set's own: whoever publishes a results folder publishes them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mtsuite.errors import StoreError
+
+FOLDER = "segments"
+_DIGITS = 4
+
+
+@dataclass(frozen=True)
+class Segments:
+    """One direction of one test set; ``scores[metric][row][seed]`` holds a number a segment, on the metric's scale."""
+
+    direction: str
+    testset: str
+    sources: tuple[str, ...]
+    references: tuple[str, ...]
+    scores: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        scores = {
+            metric: {
+                row: {seed: [round(x, _DIGITS) for x in xs] for seed, xs in seeds.items()}
+                for row, seeds in rows.items()
+            }
+            for metric, rows in self.scores.items()
+        }
+        return json.dumps(
+            {
+                "direction": self.direction,
+                "testset": self.testset,
+                "sources": list(self.sources),
+                "references": list(self.references),
+                "scores": scores,
+            },
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+def file_name(direction: str, testset: str, several: bool, ending: str) -> str:
+    """What a direction's file is called, here and in ``translations/``; ``several``: the recipe has many test sets."""
+    return f"{testset}.{direction}{ending}" if several else f"{direction}{ending}"
+
+
+def write_segments(results: Path, found: Sequence[Segments], *, several: bool) -> None:
+    """Write the folder ``segments/`` of a results folder."""
+    folder = results / FOLDER
+    folder.mkdir(exist_ok=True)
+    for one in found:
+        path = folder / file_name(one.direction, one.testset, several, ".json").replace("/", "_")
+        path.write_text(one.to_json() + "\n", encoding="utf-8")
+
+
+def read_segments(results: Path) -> dict[tuple[str, str], Segments]:
+    """(direction, test set) to its segments; empty for a folder written before there were any.
+
+    Raises StoreError for a file that is not as described above, or whose lists differ in length.
+    """
+    found = {}
+    for path in sorted((results / FOLDER).glob("*.json")):
+        one = _read(path)
+        found[one.direction, one.testset] = one
+    return found
+
+
+def _read(path: Path) -> Segments:
+    try:
+        value: Any = json.loads(path.read_text(encoding="utf-8"))
+        one = Segments(
+            value["direction"], value["testset"], tuple(value["sources"]), tuple(value["references"]), value["scores"]
+        )
+        lengths = {len(one.sources), len(one.references)}
+        lengths |= {len(xs) for rows in one.scores.values() for seeds in rows.values() for xs in seeds.values()}
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{path} is not a file of segments ({type(error).__name__}: {error}). Run the recipe again to have it "
+            "written anew; nothing is trained or translated twice."
+        ) from None
+    if len(lengths) > 1:
+        raise StoreError(f"{path}: sources, references and scores differ in number: {sorted(lengths)}.")
+    return one
