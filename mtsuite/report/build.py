@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -32,6 +33,7 @@ from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.text import slug
+from mtsuite.report.topic import Topic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("tables", "matrices", "figures")
 _ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
+TOPICS: tuple[Callable[[Results], Topic | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ class Report:
     transfer: tuple[Table, ...]
     significance: tuple[Table, ...]
     matrices: tuple[Matrix, ...]
+    topics: tuple[Topic, ...]
     files: tuple[Path, ...]
 
     @property
@@ -63,7 +67,8 @@ class Report:
         beside = {f"transfer-{table.name}" for table in self.headline}
         shown = [*self.headline, *(table for table in self.transfer if table.name in beside)]
         if everything:
-            shown = [*self.tables, *self.transfer, *self.significance, self.costs]
+            of_topics = [table for topic in self.topics for table in topic.tables]
+            shown = [*self.tables, *self.transfer, *of_topics, *self.significance, self.costs]
         for table in shown:
             console.print(render_terminal(table, console.width))
             console.print()
@@ -82,15 +87,18 @@ def build_report(results: Path) -> Report:
     significance = significance_tables(data)
     costs = costs_table(data)
     flat = [table for tables in scores for table in tables]
+    topics = [topic for make in TOPICS if (topic := make(data)) is not None]
 
     files: dict[str, bytes] = {}
-    for table in [*flat, costs, *(t for _, t in transfer), *(t for _, t in significance)]:
+    of_topics = [table for topic in topics for table in topic.tables]
+    for table in [*flat, costs, *(t for _, t in transfer), *(t for _, t in significance), *of_topics]:
         files |= _table_files(table)
     with figures.style():
         for matrix in matrices:
             files |= _matrix_files(matrix)
         charts = _charts(data, files)
-    parts = Parts(scores, costs, transfer, matrices, significance, charts)
+        drawn = [(topic, [_drawn(c, c.name, c.title, files) for c in topic.charts]) for topic in topics]
+    parts = Parts(scores, costs, transfer, matrices, significance, charts, drawn)
     files["report.html"] = report_page(data, parts).encode()
     return Report(
         folder=results,
@@ -100,6 +108,7 @@ def build_report(results: Path) -> Report:
         transfer=tuple(table for _, table in transfer),
         significance=tuple(table for _, table in significance),
         matrices=tuple(matrices),
+        topics=tuple(topics),
         files=_write(results, files),
     )
 

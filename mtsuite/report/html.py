@@ -14,6 +14,7 @@ from mtsuite.report.matrix_files import matrix_html
 from mtsuite.report.page_style import CSS, JS
 from mtsuite.report.results import Results
 from mtsuite.report.table import Table
+from mtsuite.report.topic import Topic
 from mtsuite.report.translations import SEGMENTS, browser_html
 
 LIMIT = 4_800_000  # bytes; fewer segments are shown where the page would grow beyond
@@ -56,6 +57,7 @@ class Parts:
     matrices: Sequence[Matrix]
     significance: Sequence[tuple[str, Table]]
     charts: Sequence[Chart]
+    topics: Sequence[tuple[Topic, Sequence[Chart]]] = ()
 
 
 def document(title: str, body: str) -> str:
@@ -139,6 +141,7 @@ def _sections(results: Results, parts: Parts, limit: int) -> list[Section]:
         Section("scores", metric, f"{metric} by direction", headline),
         Section("metrics", "Other metrics", "Other metrics", others),
         Section("transfer", "Transfer", "Cross-lingual transfer", _by_metric(results, [*summaries, *pictures])),
+        *(Section(t.anchor, t.short, t.heading, _topic(results, t, drawn)) for t, drawn in parts.topics),
         Section("figures", "Figures", "Figures", _charts(parts.charts)),
         Section("costs", "Costs", "Costs", _table(results, parts.costs, True)),
         Section("fairness", "Fairness", "Fairness check", _fairness(results)),
@@ -152,6 +155,11 @@ def _sections(results: Results, parts: Parts, limit: int) -> list[Section]:
 def _table(results: Results, table: Table, folded_notes: bool = False) -> str:
     """A table without the report's title, which stands at the head of the page."""
     return render_html(table, folded_notes, caption=table.title.removeprefix(f"{results.title}: "))
+
+
+def _topic(results: Results, topic: Topic, charts: Sequence[Chart]) -> str:
+    tables = [_table(results, table, True) for table in topic.tables]
+    return "\n".join(filter(None, [f"<p>{escape(topic.about)}</p>", *tables, _gallery(charts)]))
 
 
 def _by_metric(results: Results, blocks: Sequence[tuple[str, str]]) -> str:
