@@ -28,7 +28,7 @@ SIZES = ((512, 2048), (1024, 4096))
 CASES: dict[str, dict[str, object]] = {
     "all of 2 + 2": {"preset": "mixmoe_safe", "router_init": "normal", "mt_down_init": "normal"},
     "top-2 of 2 + 2": {"preset": "mixmoe_paper"},
-    "top-1 of 2 + 2": {"preset": "mixmoe_paper", "top_k": 1},
+    "top-1 of 2 + 2": {"preset": "mixmoe_paper", "top_k": 1, "renormalise": False},
     "2 LM, 1 of 2 MT": {"preset": "mixmoe_pergroup", "mt_down_init": "normal"},
 }
 

@@ -32,8 +32,8 @@ class LANDeRMTConfig(MethodConfig):
     layer_scope: Literal["global", "per_pair", "union", "vote"] = Option(
         "global",
         description="One set of layers by D averaged over directions; a set for each direction, which passes the "
-        "others' layers as in the base; the union of these sets; or the layers in at least `min_pairs` of them "
-        "(#4). Our choice: global, which agrees with Table 1's 805 M.",
+        "others' layers whole, as those have trained them; the union of these sets; or the layers in at least "
+        "`min_pairs` of them (#4). Our choice: global, which agrees with Table 1's 805 M.",
     )
     min_pairs: int | None = Option(
         None, ge=1, description="Directions that must select a layer; for `layer_scope: vote` alone (#4)."
@@ -118,8 +118,9 @@ class LANDeRMTConfig(MethodConfig):
     )
     sort: Literal["asc", "desc"] = Option(
         "asc",
-        description="General neurons have the lowest spread (asc, as A.4 and §4.4 need) or the highest, Eq. 5's order "
-        "to the letter (desc) (#13).",
+        description="General neurons are the share epsilon of lowest spread (asc, as A.4 and §4.4 need); or those not "
+        "above the spread at place epsilon * p from the highest down, Eq. 5's order to the letter, a share of "
+        "1 - epsilon (desc) (#13).",
     )
     dead_threshold: float = Option(
         0.0,
@@ -161,7 +162,12 @@ class LANDeRMTConfig(MethodConfig):
         "static",
         description="Share of a layer and direction: fixed by Phi; trained from there; computed from each token by a "
         "trained vector; from each token's activations times mean gradients; or off, both parts count fully (#19). "
-        "Eq. 6: fixed.",
+        "Eqs. 6-8 write CAR(x_t) and give no map from x_t to it; our choice: fixed.",
+    )
+    car_phi: Literal["raw", "normalised"] = Option(
+        "raw",
+        description="Phi that the shares are made of: as measured (Eq. 6), or on the scale of `phi_norm`, which gives "
+        "both languages of a direction equal weight (#12). Eq. 6: as measured.",
     )
     car_mass: Literal["sum", "mean"] = Option("sum", description="Mass of a part: sum of Phi (Eq. 6) or mean (#18).")
     forward_mask: bool = Option(
@@ -254,7 +260,24 @@ def _contradictions(c: LANDeRMTConfig) -> list[tuple[bool, str]]:
         (
             c.car_mode == "static" and c.car_gain == "anchored",
             "anchored shares are relative to the static ones, so with `car_mode: static` nothing would be scaled: "
-            "set car_mode to learned, token or token_act, or to off",
+            "set car_mode to learned or token, or to off",
+        ),
+        (
+            c.car_mode == "token_act" and c.car_gain == "anchored",
+            "token_act starts wherever the first token's activations are, so there is no share to be relative to: with "
+            "`car_gain: anchored` set car_mode to learned or token",
+        ),
+        (
+            c.car_mode == "token_act" and c.taylor_site == "pre",
+            "token_act multiplies activations by gradients with respect to them: set taylor_site to post",
+        ),
+        (
+            c.car_phi == "normalised" and c.phi_norm == "none",
+            "`phi_norm: none` leaves nothing to normalise: leave car_phi out",
+        ),
+        (
+            c.detector != "lape" and c.lape_quantile != 0.95,
+            f"lape_quantile belongs to `detector: lape`; `detector: {c.detector}` does not use it",
         ),
         (
             c.car_mode == "token_act" and c.car_site == "input",

@@ -22,7 +22,8 @@ from mtsuite.model.blocks import Weights
 class Focus:
     """What a forward pass is for: a direction, text of a language, or (neither) nothing in particular.
 
-    ``routed`` is whether the layer serves the direction; a layer that does not computes as in the base, untrained.
+    ``routed`` is whether the layer serves the direction; in a layer that does not all
+    neurons count fully, as other directions have trained them, and nothing is trained.
     """
 
     direction: Direction | None = None

@@ -17,7 +17,7 @@ from mtsuite.methods.landermt.layer import RoutedFeedForward
 from mtsuite.methods.landermt.neuron_outputs import NeuronOutputs
 from mtsuite.methods.landermt.partition import Partition, load_partitions, save_partitions
 from mtsuite.methods.landermt.selection import select_layers
-from mtsuite.methods.landermt.splits import awareness_of, split_layers
+from mtsuite.methods.landermt.splits import awareness_of, general_count, split_layers
 from mtsuite.methods.landermt.taylor import Site
 from torch import Tensor, nn
 
@@ -105,7 +105,7 @@ class LANDeRMT(Method):
         raise MethodError("how many layers are selected is known after the detection")
 
     def _planned_neurons(self, neurons: int) -> int:
-        general = int(self.reading.epsilon * neurons + 1e-9)
+        general = general_count(neurons, self.reading)
         return general * self.train_general + (neurons - general) * self.train_specific
 
     # -- surgery ----------------------------------------------------------------------------------------

@@ -82,12 +82,17 @@ def split_layers(
             order = torch.randperm(len(live), generator=generator)
             general, members = general[order], members[:, order]
         sensitivity = None if awareness.sensitivity is None else awareness.sensitivity[:, layer].clone()
-        found[layer] = Partition(awareness.owners, general, members, phi, sensitivity)
+        weighed = phi if config.car_phi == "normalised" else awareness.phi[:, layer].clone()
+        found[layer] = Partition(awareness.owners, general, members, weighed, sensitivity)
     return found
 
 
 def _by_spread(phi: Tensor, config: LANDeRMTConfig) -> tuple[Tensor, Tensor]:
-    """Eq. 5: sorted by spread over languages, a share epsilon is general; the rest goes to the largest Phi."""
+    """Eq. 5: sorted by spread over languages, a share epsilon is general; the rest goes to the largest Phi.
+
+    ``sort: desc`` is its order to the letter: lambda is the value at place floor(epsilon p) of the spreads from the
+    highest to the lowest, and what is not above lambda is general, a share of 1 - epsilon.
+    """
     if config.dispersion == "cv":
         spread = phi.std(0, correction=0) / phi.mean(0).clamp_min(TINY)
     elif config.dispersion == "entropy":
@@ -95,8 +100,8 @@ def _by_spread(phi: Tensor, config: LANDeRMTConfig) -> tuple[Tensor, Tensor]:
         spread = (share * share.clamp_min(TINY).log()).sum(0)
     else:
         spread = phi.var(0, correction=0)
-    order = torch.argsort(spread, descending=config.sort == "desc", stable=True)
-    return _general_first(order, phi, config)
+    # Either way the lowest spreads are general; the order decides how many.
+    return _general_first(torch.argsort(spread, stable=True), phi, config)
 
 
 def _by_size(phi: Tensor, config: LANDeRMTConfig) -> tuple[Tensor, Tensor]:
@@ -105,14 +110,20 @@ def _by_size(phi: Tensor, config: LANDeRMTConfig) -> tuple[Tensor, Tensor]:
 
 
 def _general_first(order: Tensor, phi: Tensor, config: LANDeRMTConfig) -> tuple[Tensor, Tensor]:
-    """The first floor(epsilon p) neurons of ``order`` are general (f); who owns the others (G, f)."""
+    """The first ``general_count`` neurons of ``order`` are general (f); who owns the others (G, f)."""
     general = torch.zeros(len(order), dtype=torch.bool)
-    general[order[: int(config.epsilon * len(order) + 1e-9)]] = True  # 0.7 * 10 is below 7 in binary
+    general[order[: general_count(len(order), config)]] = True
     if config.multi_assign is not None:
         members = phi >= config.multi_assign * phi.amax(0)
     else:
         members = torch.zeros(phi.shape, dtype=torch.bool).scatter_(0, phi.argmax(0, keepdim=True), True)
     return general, members & ~general
+
+
+def general_count(neurons: int, config: LANDeRMTConfig) -> int:
+    """How many of a layer's neurons are general, where the rule is a share and not a threshold."""
+    place = int(config.epsilon * neurons + 1e-9)  # 0.7 * 10 is below 7 in binary
+    return neurons - place if config.sort == "desc" else place
 
 
 def _by_firing(firing: Tensor | None, layers: Sequence[int], config: LANDeRMTConfig) -> dict[int, Tensor]:

@@ -149,9 +149,10 @@ class MixMoEConfig(MethodConfig):
         "What is transformed: the input of the feed-forward block, of the whole layer, or what the attention returns "
         "(BLOOM's includes the residual).",
     )
-    fuse: Literal["concat", "gated", "replace"] = second_hand(
+    fuse: Literal["concat", "gated", "replace"] = ours(
         "concat",
-        "Features beside x (their logits are added), beside x through a learned gate a token, or instead of x.",
+        "Features beside x (their logits are added), beside x through a learned gate a token, or instead of x. That "
+        "features and semantics are joined is second-hand, how is not.",
     )
 
     # -- stages ---------------------------------------------------------------------------------------
@@ -215,6 +216,11 @@ class MixMoEConfig(MethodConfig):
                 "balance: a random router cannot be balanced by a loss; set it to 0",
             ),
             (
+                self.router == "learned" and self.renormalise and self._one_of_several,
+                "renormalise: the weight of a single chosen expert is then 1 whatever the router says, so the router "
+                "would learn nothing; with a top 1 set renormalise: false",
+            ),
+            (
                 self.gate_mode == "joint" and self.rho_mode != "logsumexp",
                 f"rho_mode: {self.rho_mode} needs gate_mode: per_group",
             ),
@@ -256,13 +262,19 @@ class MixMoEConfig(MethodConfig):
 
     def leaves_out(self, stage: Literal[1, 2]) -> bool:
         """Whether a token leaves experts out in a stage; in stage 1 there are the slices alone."""
+        return any(k != "all" and k < size for k, size in zip(self.used, self._sizes(stage), strict=False))
+
+    def _sizes(self, stage: Literal[1, 2]) -> tuple[int, ...]:
+        """Sizes of the groups that experts are chosen from, as ``used`` counts them."""
         if stage == 1 or self.groups == "single":
-            sizes: tuple[int, ...] = (self.slice_count,)
-        elif self.gate_mode == "joint":
-            sizes = (self.lm_experts + self.mt_experts,)
-        else:
-            sizes = (self.lm_experts, self.mt_experts)
-        return any(k != "all" and k < size for k, size in zip(self.used, sizes, strict=False))
+            return (self.slice_count,)
+        if self.gate_mode == "joint":
+            return (self.lm_experts + self.mt_experts,)
+        return (self.lm_experts, self.mt_experts)
+
+    @property
+    def _one_of_several(self) -> bool:
+        return any(k == 1 and size > 1 for k, size in zip(self.used, self._sizes(2), strict=False))
 
 
 # Beside the defaults, which are mixmoe_safe.

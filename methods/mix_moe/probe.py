@@ -98,8 +98,8 @@ def frequency_weights(layers: list[MixedFeedForward]) -> dict[str, Tensor]:
     for layer in layers:
         features = layer.router.features
         parts = [part for part in (layer.router.lm, layer.router.mt) if part is not None]
-        if features is None or not features.frequencies or not parts:
-            return {}
+        if features is None or not features.frequencies or not parts or layer.router.config.transform == "random":
+            return {}  # a random projection has no frequencies
         weight = torch.cat([part.from_features for part in parts if part.from_features is not None]).float()
         norms.append(weight.reshape(-1, features.frequencies).norm(dim=0).cpu())
     return {"frequency": torch.stack(norms)}

@@ -211,8 +211,8 @@ G = GENERAL
         # ascending: the two of the largest variance, neurons 8 (13 > 5: de) and 9 (5 > -4: en), are specific
         ({"epsilon": 0.8}, [G] * 8 + [1, 0]),
         ({"epsilon": 0.5}, [G] * 5 + [0, 1, 0, 1, 0]),
-        # descending, Eq. 5 to the letter: the two of the smallest variance are specific
-        ({"epsilon": 0.8, "sort": "desc"}, [0, 0] + [G] * 8),
+        # descending, Eq. 5 to the letter: lambda stands at place 8 of 10, what is not above it is general: two neurons
+        ({"epsilon": 0.8, "sort": "desc"}, [G, G, 1, 0, 1, 0, 1, 0, 1, 0]),
         ({"epsilon": 1.0}, [G] * 10),
         ({"epsilon": 0.0}, [0, 0, 1, 0, 1, 0, 1, 0, 1, 0]),
         ({"epsilon": 0.89}, [G] * 8 + [1, 0]),  # floor(8.9)
@@ -278,7 +278,8 @@ def test_every_neuron_is_held_once(
         assert len(made.general_neurons) >= neurons - round((1 - epsilon) * neurons)
     elif not options.get("dead_threshold"):
         assert len(made.idle_neurons) == 0
-        assert len(made.general_neurons) == int(epsilon * neurons + 1e-9)
+        place = int(epsilon * neurons + 1e-9)
+        assert len(made.general_neurons) == (neurons - place if options.get("sort") == "desc" else place)
 
 
 @pytest.mark.parametrize("more", [{}, {"multi_assign": 0.8}, {"dead_threshold": 0.2}])
@@ -334,6 +335,19 @@ def test_awareness_rows_and_scales() -> None:
 
 
 # -- Eq. 6: conditional awareness ---------------------------------------------------------------------
+
+
+def test_shares_are_of_phi_as_measured() -> None:
+    """The split normalises Phi, Eq. 6 does not: German's loss, ten times the English one, weighs ten times as much."""
+    phi = torch.tensor([[4.0, 1.0, 1.0, 2.0], [20.0, 10.0, 10.0, 40.0]])  # means 2 and 20
+    awareness = Awareness(("en", "de"), phi.unsqueeze(1), None, None)
+    # over their means: 2 .5 .5 1 and 1 .5 .5 2; neurons 1 and 2 do not vary, 0 is English, 3 German
+    raw = split_layers(awareness, [0], config(epsilon=0.5))[0]
+    scaled = split_layers(awareness, [0], config(epsilon=0.5, car_phi="normalised"))[0]
+    assert owners_of(raw) == owners_of(scaled) == [0, G, G, 1]
+    assert raw.general_share(EN_DE) == pytest.approx((1 + 10 + 1 + 10) / 88)
+    assert scaled.general_share(EN_DE) == pytest.approx((0.5 + 0.5 + 0.5 + 0.5) / 8)
+
 
 
 def partition(owners: Sequence[Any], names: tuple[str, ...], awareness: Tensor, **more: Any) -> Partition:

@@ -65,6 +65,8 @@ def test_the_page_lists_every_option_as_the_program_has_it() -> None:
         ({"fuse": "replace", "transform": "none"}, "needs features"),
         ({"router": "random"}, "nothing to draw"),
         ({"router": "random", "top_k": 2, "balance": 0.1}, "random router"),
+        ({"top_k": 1, "router_init": "xavier"}, "the router would learn nothing"),
+        ({"preset": "mixmoe_pergroup", "renormalise": True}, "the router would learn nothing"),
         ({"rho_mode": "fixed"}, "gate_mode: per_group"),
         ({"groups": "single", "gate_mode": "per_group"}, "two groups"),
         ({"groups": "single", "group_prior_coef": 1.0}, "LM group"),
@@ -198,7 +200,8 @@ def test_rows_that_differ_in_stage_2_share_stage_1() -> None:
 
 def test_rows_that_differ_in_stage_1_do_not() -> None:
     for change in (
-        {"lm_experts": 4}, {"slices": "contiguous"}, {"top_k": 1}, {"router_init": "xavier"}, {"bins": 4},
+        {"lm_experts": 4}, {"slices": "contiguous"}, {"top_k": 1, "renormalise": False}, {"router_init": "xavier"},
+        {"bins": 4},
         {"transform": "dct"}, {"part": "real"}, {"axis": "prompt"}, {"fuse": "replace"}, {"layers": [1]},
         {"feature_source": "block_input"}, {"groups": "single"}, {"train_backbone": "norms"}, {"rescale": 1.0},
         {"stage1_learning_rate": 1e-3}, {"balance": 0.1, "balance_form": "p_only"}, {"router": "random", "top_k": 2},
