@@ -349,7 +349,6 @@ def test_shares_are_of_phi_as_measured() -> None:
     assert scaled.general_share(EN_DE) == pytest.approx((0.5 + 0.5 + 0.5 + 0.5) / 8)
 
 
-
 def partition(owners: Sequence[Any], names: tuple[str, ...], awareness: Tensor, **more: Any) -> Partition:
     """A partition from who owns each neuron: -1 general, None idle, an owner's index or several."""
     general = torch.tensor([who == -1 for who in owners])
