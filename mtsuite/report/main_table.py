@@ -34,8 +34,10 @@ class Panel:
 
 def panels(results: Results, metric: str) -> list[Panel]:
     """One panel when each direction has one test set (sets share a table, under their names), else one a test set."""
-    pairs = {(s.direction, s.testset) for s in results.scores if s.metric == metric and s.trained_on in TABLE}
-    testsets = list(dict.fromkeys(s.testset for s in results.scores if s.metric == metric and s.trained_on in TABLE))
+    trained = set(results.directions)  # those that are only tested have a table of their own
+    scores = [s for s in results.scores if s.metric == metric and s.trained_on in TABLE and s.direction in trained]
+    pairs = {(s.direction, s.testset) for s in scores}
+    testsets = list(dict.fromkeys(s.testset for s in scores))
     if len({direction for direction, _ in pairs}) == len(pairs):
         # A direction that nothing was scored for keeps its (empty) column.
         found = {s.direction: s.testset for s in results.scores} | dict(pairs)
