@@ -77,6 +77,6 @@ def _check(recipe: Recipe, sequence: SequenceBlock, index: int, method: Method, 
         raise error(
             ("sequence", "max_steps"),
             f"{name!r} would be trained on {first} alone twice, for {steps} updates as the first stage and for {other} "
-            f"in transfer, and a results folder holds one such model: set both to one number, or leave sequence.max_"
-            f"steps out.",
+            "in transfer, and a results folder holds one such model: set both to one number, or leave "
+            "sequence.max_steps out.",
         )
