@@ -137,8 +137,8 @@ def _notes(results: Results) -> list[Note]:
     base = [p for p in results.perplexities if p.method == BASE] or list(results.perplexities)
     sizes = [f"{p.language} {int(p.sentences):,} sentences, {int(p.tokens):,} tokens" for p in base]
     found = [
-        "Validation sentences, which nothing was trained on (probes may have looked at them), each by itself behind the "
-        "begin token and without an instruction; the end of a sentence is not scored.",
+        "Validation sentences, which nothing was trained on (probes may have looked at them), each by itself behind "
+        "the begin token and without an instruction; the end of a sentence is not scored.",
         f"Text: {'; '.join(dict.fromkeys(sizes))}.",
     ]
     focus = (results.info.get("forgetting") or {}).get("focus") or {}
