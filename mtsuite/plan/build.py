@@ -18,13 +18,14 @@ from mtsuite.data.prompts import Templates
 from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.identity import identity
 from mtsuite.jobs.assemble import CONTINUES, PHASE
-from mtsuite.method import Method, Probe, Train, main_phase
+from mtsuite.method import Method, Train, main_phase
 from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.corpus import corpus_job, untrained_job
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
 from mtsuite.plan.known import known_configuration, layer_count, window
 from mtsuite.plan.perplexity import BASE, Perplexity, plan_perplexity
+from mtsuite.plan.phases import probe_job, train_job, train_spec
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.read import LocatedRecipe
@@ -344,102 +345,20 @@ class _Planner:
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
                 on = "" if mono or trained_on == ALL else f" on {trained_on}"
-                spec = self._train_spec(row, phase, updates, main=phase is main)
-                job = self._train_job(
-                    f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
+                spec = train_spec(recipe, row, phase, updates, main=phase is main)
+                job = train_job(
+                    recipe, f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
                 )
                 roles[PHASE + phase.name] = self.out.plan.add(job)
             elif phase.looks_at == "base":
-                roles[PHASE + phase.name] = self.out.plan.add(
-                    self._probe_job(name, method, phase, None, common, inputs)
-                )
+                roles[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, None, common, inputs))
             elif trained_on == ALL:  # its charts are of the table's joint models
-                shown[PHASE + phase.name] = self.out.plan.add(
-                    self._probe_job(name, method, phase, seed, common, inputs)
-                )
+                shown[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, seed, common, inputs))
         if main is not None:
             made = roles | shown
             names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
             self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
         return roles
-
-    def _probe_job(
-        self,
-        name: str,
-        method: Method,
-        probe: Probe,
-        seed: int | None,
-        common: dict[str, Any],
-        inputs: dict[str, str],
-    ) -> Job:
-        """A look at the base model, which rows of other configurations share, or (with a seed) at a trained one."""
-        spec = {
-            "version": VERSIONS["probe"],
-            "identity": identity(type(probe)),
-            "settings": probe.model_dump(mode="json"),
-            **common,
-        }
-        config = method.config.model_dump(mode="json")
-        if seed is not None:
-            return Job(
-                "probe",
-                f"{name}: {probe.name} (seed {seed})",
-                {**spec, "config": config, "seed": seed},
-                inputs,
-                cost=10.0,
-            )
-        base = {role: key for role, key in inputs.items() if not role.startswith(PHASE)}
-        return Job("probe", f"{name}: {probe.name}", {**spec, "_config": config}, base, cost=10.0)
-
-    def _train_job(
-        self,
-        label: str,
-        method: Method,
-        phase: Train,
-        seed: int,
-        budget: dict[str, Any],
-        common: dict[str, Any],
-        inputs: dict[str, str],
-    ) -> Job:
-        train, config = self.recipe.train, method.config.model_dump(mode="json")
-        spec = {
-            "version": VERSIONS["train"],
-            "identity": identity(type(method)),
-            "config": config if phase.settings is None else {key: config[key] for key in phase.settings},
-            "seed": seed,
-            "train": budget,
-            "_checkpoint_seconds": train.checkpoint_seconds,
-            **common,
-        }
-        tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
-        return Job("train", label, spec, inputs, cost=tokens / 10_000)
-
-    def _train_spec(self, row: Row, phase: Train, steps: int, *, main: bool) -> dict[str, Any]:
-        """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's."""
-        train = self.recipe.train
-        own = row.train if main else type(row.train)()
-        shared = train.learning_rate if main else None
-        replay = train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
-        return {
-            **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
-            "steps": steps,
-            "learning_rate": own.learning_rate or shared or phase.learning_rate,
-            "optimizer": own.optimizer or train.optimizer,
-            "weight_decay": train.weight_decay if own.weight_decay is None else own.weight_decay,
-            **train.model_dump(
-                mode="json",
-                include={
-                    "tokens_per_batch",
-                    "sentences_per_batch",
-                    "gradient_accumulation_steps",
-                    "beta2",
-                    "schedule",
-                    "warmup_steps",
-                    "max_grad_norm",
-                    "mixed_precision",
-                },
-            ),
-        }
 
     def _line(
         self,
