@@ -58,7 +58,7 @@ def build_corpus(
     tests: dict[str, dict[Direction, Segments]] = {}
     for direction in parsed:
         progress(step=next(steps), total=total, text=f"test sets {direction}")
-        for name, found in _test_sets(data, source, direction, carved[direction.pair].test, offline).items():
+        for name, found in test_sets(data, source, direction, carved[direction.pair].test, offline).items():
             kept = found[: source.limits.test]
             if len(kept) < len(found):
                 notes.append(f"test set {name} {direction}: first {len(kept)} of {len(found)} segments")
@@ -153,9 +153,14 @@ def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[
     )
 
 
-def _test_sets(
-    data: Mapping[str, Any], source: Source, direction: Direction, held: Segments | None, offline: bool
+def test_sets(
+    data: Mapping[str, Any],
+    source: Source,
+    direction: Direction,
+    held: Segments | None,
+    offline: bool,
 ) -> dict[str, Segments]:
+    """A direction's test sets by name: sacrebleu's, else lines ``held`` out of training, else the source's own."""
     sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
     named = [name for name, served in sets.items() if direction in served]
     if named:

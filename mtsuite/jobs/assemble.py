@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 PHASE = "phase:"  # prefix of the input roles that hold a method's earlier phases
+CONTINUES = "continues"  # role of the same phase's earlier result, whose weights a training goes on from
 
 
 def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> Text:
@@ -80,6 +82,7 @@ def open_adapted(
 ) -> tuple[nn.Module, Artefacts]:
     """The method's model as it is at the start of ``phase``; after all phases when it is None.
 
+    A phase that goes on from an earlier training of its own starts from that one's weights.
     ``seed`` decides what ``attach`` draws (new experts, say); loaded parameters replace it later.
     """
     import torch
@@ -94,4 +97,20 @@ def open_adapted(
             if name == phase:
                 break
             method.load(model, artefacts.folders[name])
+        if phase is not None and CONTINUES in inputs:
+            method.load(model, inputs[CONTINUES])
     return model, artefacts
+
+
+def open_trained(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> tuple[Method, Any]:
+    """A method with its model after all phases; the worker keeps it, for what asks for it comes in a row."""
+    sources = {role: key for role, key in context.keys.items() if role == "base" or role.startswith(PHASE)}
+    key = "model:" + json.dumps([spec["identity"], spec["config"], spec.get("seed"), sources])
+    if key not in context.cache:
+        method = open_method(spec)
+        base = open_base(spec, inputs, context)
+        model, _ = open_adapted(method, base, inputs, None, seed=spec.get("seed", 0))
+        model.eval().requires_grad_(False)
+        context.cache[key] = (method, model.to(next(base.parameters()).device))
+    method, model = context.cache[key]
+    return method, model

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-KINDS = ("corpus", "base", "probe", "train", "translate", "score", "report")
+KINDS = ("corpus", "base", "probe", "train", "translate", "score", "perplexity", "report")
 
 
 @dataclass

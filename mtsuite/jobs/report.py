@@ -16,10 +16,11 @@ from mtsuite.chart import Chart, check
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.registry import configure
-from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
+from mtsuite.report.results import COST_COLUMNS, PERPLEXITY_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
 from mtsuite.report.segments import Segments, file_name, write_segments
 
 
@@ -31,6 +32,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     _write_csv(output / "scores.csv", SCORE_COLUMNS, _score_rows(spec, scores))
     _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
     _write_csv(output / "significance.csv", SIGNIFICANCE_COLUMNS, _significance_rows(spec, scores, context))
+    perplexities = list(perplexity_rows(spec["perplexities"], inputs))
+    if perplexities:
+        _write_csv(output / "perplexity.csv", PERPLEXITY_COLUMNS, perplexities)
     several = len(spec["test_sets"]) > 1
     shutil.rmtree(output / "translations", ignore_errors=True)
     for line in spec["lines"]:
@@ -40,7 +44,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             folder.mkdir(parents=True, exist_ok=True)
             name = file_name(line["direction"], line["test_set"], several, ".txt")
             shutil.copyfile(source / "hypotheses.txt", folder / name)
-    write_segments(output, _segments(spec, inputs["corpus"], scores), several=several)
+    write_segments(output, _segments(spec, inputs, scores), several=several)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
     charts = _charts(spec, inputs)
@@ -73,9 +77,12 @@ def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict
     return found
 
 
-def _segments(spec: dict[str, Any], corpus: Path, scores: Mapping[Line, dict[str, Any]]) -> list[Segments]:
+def _segments(
+    spec: dict[str, Any], inputs: Mapping[str, Path], scores: Mapping[Line, dict[str, Any]]
+) -> list[Segments]:
     """Sources, references and scores of single segments, of every direction and test set that was translated."""
-    opened = Corpus.open(corpus)
+    trained = Corpus.open(inputs["corpus"])
+    untrained = Corpus.open(inputs["untrained"]) if "untrained" in inputs else trained
     found: dict[tuple[str, str], dict[str, dict[str, dict[str, list[float]]]]] = {}
     for (method, seed, trained_on, direction, test_set), metrics in scores.items():
         if trained_on in TABLE:
@@ -86,7 +93,8 @@ def _segments(spec: dict[str, Any], corpus: Path, scores: Mapping[Line, dict[str
                     rows.setdefault(method, {})[str(seed)] = metrics[name]["segments"]
     made = []
     for (direction, test_set), by_metric in found.items():
-        pairs = opened.test(Direction.parse(direction), test_set)
+        corpus = trained if direction in spec["directions"] else untrained
+        pairs = corpus.test(Direction.parse(direction), test_set)
         sources, references = tuple(s for s, _ in pairs), tuple(t for _, t in pairs)
         made.append(Segments(direction, test_set, sources, references, by_metric))
     return made
@@ -108,7 +116,8 @@ def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[lis
     """
     decoded: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for line in spec["lines"]:
-        if line["trained_on"] in TABLE and line["translations"] in inputs:
+        of_table = line["trained_on"] in TABLE and line["direction"] in spec["directions"]
+        if of_table and line["translations"] in inputs:
             decoded.setdefault((line["method"], line["seed"]), []).append(_summary(inputs[line["translations"]]))
     for (method, seed), translations in decoded.items():
         seconds = sum(t.get("translate_seconds", 0.0) for t in translations)
@@ -221,6 +230,7 @@ def _report_json(
         "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
         "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems],
         "metric_notes": _metric_notes(spec),
+        "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "fairness": _fairness(spec, inputs),
         "failed": spec["_failed"],
         "learning_curves": _curves(spec, inputs),

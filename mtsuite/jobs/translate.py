@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import time
 from collections.abc import Mapping, Sequence
@@ -11,7 +10,7 @@ from typing import Any
 
 from mtsuite.data.batches import Text
 from mtsuite.data.direction import Direction
-from mtsuite.jobs.assemble import PHASE, open_adapted, open_base, open_method, open_text
+from mtsuite.jobs.assemble import open_text, open_trained
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Method
 from mtsuite.translate.decode import Decoding, translate
@@ -26,7 +25,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     if spec["_use"] == "source-copy":  # the floor: what copying the input would score
         (output / "hypotheses.txt").write_text("".join(line + "\n" for line in sources), encoding="utf-8")
         return {"segments": len(sources)}
-    method, model = _open(spec, inputs, context)
+    method, model = open_trained(spec, inputs, context)
     started = time.perf_counter()
     result = _decoded(spec, text, method, model, direction, sources, context)
     seconds = time.perf_counter() - started
@@ -48,7 +47,7 @@ def translate_text(
 ) -> list[str]:
     """Any lines instead of a test set's, with the model of a translate job."""
     text = open_text(spec, inputs, context)
-    method, model = _open(spec, inputs, context)
+    method, model = open_trained(spec, inputs, context)
     return _decoded(spec, text, method, model, Direction.parse(spec["direction"]), list(lines), context).lines
 
 
@@ -72,20 +71,6 @@ def _decoded(
         max_new_tokens=settings["max_new_tokens"],
         progress=context.progress,
     )
-
-
-def _open(spec: dict[str, Any], inputs: Mapping[str, Path], context: JobContext) -> tuple[Any, Any]:
-    """The method with its model; the worker keeps it, for all directions of a row follow one another."""
-    sources = {role: key for role, key in context.keys.items() if role == "base" or role.startswith(PHASE)}
-    key = "model:" + json.dumps([spec["identity"], spec["config"], spec.get("seed"), sources])
-    if key not in context.cache:
-        method = open_method(spec)
-        base = open_base(spec, inputs, context)
-        model, _ = open_adapted(method, base, inputs, None, seed=spec.get("seed", 0))
-        model.eval().requires_grad_(False)
-        context.cache[key] = (method, model.to(next(base.parameters()).device))
-    method, model = context.cache[key]
-    return method, model
 
 
 def _prompts(spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool) -> list[str]:

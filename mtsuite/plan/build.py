@@ -17,12 +17,17 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import PHASE
-from mtsuite.method import Method, Probe, Train, main_phase
+from mtsuite.jobs.assemble import CONTINUES, PHASE
+from mtsuite.method import Method, Train, main_phase
 from mtsuite.plan.broken import BrokenRow
+from mtsuite.plan.corpus import corpus_job, untrained_job
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
 from mtsuite.plan.known import known_configuration, layer_count, window
+from mtsuite.plan.perplexity import BASE, Perplexity, plan_perplexity
+from mtsuite.plan.phases import probe_job, train_job, train_spec
+from mtsuite.plan.sequence import plan_sequence
+from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
 from mtsuite.recipe.tree import dotted
@@ -49,7 +54,7 @@ class Line:
 class Training:
     """The phases of one trained model, in order: (name of the phase, key of its job).
 
-    ``transfer`` models are those of the transfer matrices, not of the table.
+    ``transfer`` models are those of the transfer matrices and of sequences, not of the table.
     """
 
     method: str
@@ -73,8 +78,10 @@ class Planned:
     lines: list[Line] = field(default_factory=list)
     trainings: list[Training] = field(default_factory=list)
     broken: list[BrokenRow] = field(default_factory=list)
+    perplexities: list[Perplexity] = field(default_factory=list)
     corpus: str = ""
     base: str = ""
+    untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
 
 
 def make_plan(read: ReadRecipe) -> Planned:
@@ -96,6 +103,7 @@ class _Planner:
         for name, row in self.recipe.methods.items():
             self._method(name, row)
         self._check_model()
+        self.models: dict[tuple[str, int], dict[str, str]] = {}  # phases of the joint models by row and seed
         self.out = Planned(Plan(), self.recipe, self.folder, self.methods, broken=self.broken)
         self.model = {
             "dtype": self.recipe.model.dtype,
@@ -104,7 +112,9 @@ class _Planner:
 
     def build(self) -> Planned:
         recipe = self.recipe
-        self.out.corpus = self._corpus()
+        self.out.corpus = self.out.plan.add(corpus_job(recipe, self.folder))
+        if recipe.forgetting.zero_shot_directions:
+            self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self._error))
         self.out.base = self._base()
         comet = (
             comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
@@ -125,6 +135,7 @@ class _Planner:
                     self._separate(name, seed)
                     continue
                 phases = self._phases(name, seed, recipe.directions, recipe.train.max_steps, ALL)
+                self.models[name, seed] = phases
                 for direction in recipe.directions:
                     self._line(name, self.methods[name], seed, ALL, direction, phases)
         if recipe.transfer is not None:
@@ -132,6 +143,9 @@ class _Planner:
                 for name in recipe.transfer.methods:
                     if name in self.methods:
                         self._transfer(name, seed)
+        self._forgetting()
+        self.out.lines = list(dict.fromkeys(self.out.lines))  # a sequence begins where a transfer run may have been
+        self.out.trainings = list(dict.fromkeys(self.out.trainings))
         return self.out
 
     def _separate(self, name: str, seed: int) -> None:
@@ -156,6 +170,28 @@ class _Planner:
             phases = self._phases(name, seed, [trained_on], steps, trained_on, transfer=True)
             for direction in recipe.directions:
                 self._line(name, self.methods[name], seed, trained_on, direction, phases)
+
+    def _forgetting(self) -> None:
+        """Sequences, directions that are not trained on, perplexity: what training makes a model forget."""
+        recipe, methods = self.recipe, self.methods
+        stages = plan_sequence(recipe, methods, self._phases, self._line, self._error)
+        if recipe.report.floor:
+            for direction in recipe.forgetting.zero_shot_directions:
+                self._line(FLOOR, None, 0, ALL, direction, {})
+        plan_untrained(recipe, methods, self.models, self._line)
+        joint = {(name, seed, ALL): phases for (name, seed), phases in self.models.items()}
+        shared = {
+            "directions": list(recipe.directions),
+            "templates": self._template_spec(),
+            "max_length": recipe.train.max_length,
+            "model": self.model,
+        }
+        inputs = {"corpus": self.out.corpus, "base": self.out.base}
+        if recipe.forgetting.perplexity and BASE in recipe.methods:
+            raise self._error(
+                ("methods", BASE), f"{BASE!r} is the base model's name in perplexity.csv; choose another."
+            )
+        self.out.perplexities = plan_perplexity(self.out.plan, recipe, methods, joint | stages, shared, inputs)
 
     # -- what every row shares --------------------------------------------------------------------
 
@@ -229,29 +265,6 @@ class _Planner:
             except MethodError as error:
                 raise self._error(("methods", name), str(error)) from error
 
-    def _corpus(self) -> str:
-        from mtsuite.data.sources import check_source, source_fingerprint
-
-        recipe = self.recipe
-        data = recipe.data.model_dump(mode="json", exclude={"evaluate_on"})
-        directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
-        check_source(data, directions, self.folder)
-        return self.out.plan.add(
-            Job(
-                "corpus",
-                "corpus",
-                {
-                    "version": VERSIONS["corpus"],
-                    "fingerprint": source_fingerprint(data, self.folder, directions),
-                    "settings": _without_places(data),
-                    "directions": directions,
-                    "_data": data,
-                    "_folder": str(self.folder),
-                },
-                cost=10.0,
-            )
-        )
-
     def _base(self) -> str:
         recipe = self.recipe
         model = recipe.model
@@ -289,15 +302,31 @@ class _Planner:
     # -- one row ----------------------------------------------------------------------------------
 
     def _phases(
-        self, name: str, seed: int, directions: list[str], steps: int, trained_on: str, *, transfer: bool = False
+        self,
+        name: str,
+        seed: int,
+        directions: list[str],
+        steps: int,
+        trained_on: str,
+        *,
+        transfer: bool = False,
+        before: Mapping[str, str] | None = None,
     ) -> dict[str, str]:
-        """Jobs for the phases of a row; role -> key, for what comes after."""
+        """Jobs for the phases of a row; role -> key, for what comes after.
+
+        With ``before``, the phases of an earlier stage: what comes ahead of the main phase is that stage's, and the
+        main phase goes on from its weights.
+        """
         recipe, method, row = self.recipe, self.methods[name], self.recipe.methods[name]
         roles: dict[str, str] = {}
         shown: dict[str, str] = {}  # probes of the trained model: nothing waits for them but the report
         phases = list(method.phases())  # asked once: the phases are compared by identity below
         main = main_phase(phases)
+        ahead = phases[: phases.index(main)] if before is not None and main is not None else []
         for phase in phases:
+            if before is not None and phase in ahead:
+                roles[PHASE + phase.name] = before[PHASE + phase.name]
+                continue
             # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
             # direction is trained on afterwards: so the transfer matrix shares them.
             parallel = isinstance(phase, Train) and phase.text == "parallel"
@@ -310,106 +339,26 @@ class _Planner:
                 "_use": row.use or name,
             }
             inputs = {"corpus": self.out.corpus, "base": self.out.base, **roles}
+            if before is not None and phase is main:
+                inputs[CONTINUES] = before[PHASE + phase.name]
             if isinstance(phase, Train):
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
                 on = "" if mono or trained_on == ALL else f" on {trained_on}"
-                spec = self._train_spec(row, phase, updates, main=phase is main)
-                job = self._train_job(
-                    f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
+                spec = train_spec(recipe, row, phase, updates, main=phase is main)
+                job = train_job(
+                    recipe, f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
                 )
                 roles[PHASE + phase.name] = self.out.plan.add(job)
             elif phase.looks_at == "base":
-                roles[PHASE + phase.name] = self.out.plan.add(
-                    self._probe_job(name, method, phase, None, common, inputs)
-                )
+                roles[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, None, common, inputs))
             elif trained_on == ALL:  # its charts are of the table's joint models
-                shown[PHASE + phase.name] = self.out.plan.add(
-                    self._probe_job(name, method, phase, seed, common, inputs)
-                )
+                shown[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, seed, common, inputs))
         if main is not None:
             made = roles | shown
             names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
             self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
         return roles
-
-    def _probe_job(
-        self,
-        name: str,
-        method: Method,
-        probe: Probe,
-        seed: int | None,
-        common: dict[str, Any],
-        inputs: dict[str, str],
-    ) -> Job:
-        """A look at the base model, which rows of other configurations share, or (with a seed) at a trained one."""
-        spec = {
-            "version": VERSIONS["probe"],
-            "identity": identity(type(probe)),
-            "settings": probe.model_dump(mode="json"),
-            **common,
-        }
-        config = method.config.model_dump(mode="json")
-        if seed is not None:
-            return Job(
-                "probe",
-                f"{name}: {probe.name} (seed {seed})",
-                {**spec, "config": config, "seed": seed},
-                inputs,
-                cost=10.0,
-            )
-        base = {role: key for role, key in inputs.items() if not role.startswith(PHASE)}
-        return Job("probe", f"{name}: {probe.name}", {**spec, "_config": config}, base, cost=10.0)
-
-    def _train_job(
-        self,
-        label: str,
-        method: Method,
-        phase: Train,
-        seed: int,
-        budget: dict[str, Any],
-        common: dict[str, Any],
-        inputs: dict[str, str],
-    ) -> Job:
-        train, config = self.recipe.train, method.config.model_dump(mode="json")
-        spec = {
-            "version": VERSIONS["train"],
-            "identity": identity(type(method)),
-            "config": config if phase.settings is None else {key: config[key] for key in phase.settings},
-            "seed": seed,
-            "train": budget,
-            "_checkpoint_seconds": train.checkpoint_seconds,
-            **common,
-        }
-        tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
-        return Job("train", label, spec, inputs, cost=tokens / 10_000)
-
-    def _train_spec(self, row: Row, phase: Train, steps: int, *, main: bool) -> dict[str, Any]:
-        """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's."""
-        train = self.recipe.train
-        own = row.train if main else type(row.train)()
-        shared = train.learning_rate if main else None
-        replay = train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
-        return {
-            **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
-            "steps": steps,
-            "learning_rate": own.learning_rate or shared or phase.learning_rate,
-            "optimizer": own.optimizer or train.optimizer,
-            "weight_decay": train.weight_decay if own.weight_decay is None else own.weight_decay,
-            **train.model_dump(
-                mode="json",
-                include={
-                    "tokens_per_batch",
-                    "sentences_per_batch",
-                    "gradient_accumulation_steps",
-                    "beta2",
-                    "schedule",
-                    "warmup_steps",
-                    "max_grad_norm",
-                    "mixed_precision",
-                },
-            ),
-        }
 
     def _line(
         self,
@@ -434,7 +383,8 @@ class _Planner:
                 "translate": recipe.translate.model_dump(mode="json"),
                 "model": self.model,
             }
-            inputs = {"corpus": self.out.corpus, "base": self.out.base}
+            corpus = self.out.untrained if direction in recipe.forgetting.zero_shot_directions else self.out.corpus
+            inputs = {"corpus": corpus, "base": self.out.base}
             if method is None:
                 spec |= {"identity": FLOOR, "_use": FLOOR}
             else:
@@ -457,7 +407,7 @@ class _Planner:
                     "score",
                     f"{name}{on}: score {direction}",
                     {**self.score_spec, "direction": direction, "test_set": test_set},
-                    {"corpus": self.out.corpus, "translations": translations},
+                    {"corpus": corpus, "translations": translations},
                     cost=0.5,
                 )
             )
@@ -473,15 +423,3 @@ class _Planner:
         if not names:
             raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")
         return names
-
-
-_PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold paths: contents count, not places
-
-
-def _without_places(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a data section that decide the text, beside the contents of its files."""
-    text = data["text"]
-    if text["source"] == "files":
-        kept = {key: value for key, value in text.items() if key not in _PLACES}
-        return {**data, "text": {**kept, "test_sets": list(text["test"])}}
-    return dict(data)

@@ -11,6 +11,8 @@ from mtsuite.identity import identity
 from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.sequence import stage_steps
+from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
 from mtsuite.recipe.write import resolved_yaml
 
@@ -38,6 +40,8 @@ def report_plan(
             plan.add(job)
     inputs = {key: key for key in plan.jobs}
     inputs |= {"corpus": planned.corpus, "base": planned.base}
+    if planned.untrained in plan.jobs:
+        inputs["untrained"] = planned.untrained
     spec = {
         "version": VERSIONS["report"],
         "methods": list(recipe.methods),
@@ -49,6 +53,7 @@ def report_plan(
         "significance": recipe.significance.model_dump(mode="json"),
         "lines": [asdict(line) for line in planned.lines],
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
+        "perplexities": [asdict(p) for p in planned.perplexities],
         "recipe_yaml": resolved_yaml(recipe, results),
         "report": _page(planned, command),
         "charts": {name: _method(planned, name) for name in dict.fromkeys(t.method for t in planned.trainings)},
@@ -78,6 +83,8 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "notes": [],
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))},
         "transfer": _transfer(recipe),
+        "sequence": _sequence(recipe),
+        "forgetting": _forgetting(planned),
         "decoding": f"{decoding}, at most {recipe.translate.max_new_tokens} new tokens",
         "data": recipe.data.text.source,
         "command": command,
@@ -116,6 +123,24 @@ def _transfer(recipe: Recipe) -> dict[str, Any] | None:
     if transfer is None:
         return None
     return {"methods": transfer.methods, "base": transfer.base, "directions": transfer.directions or recipe.directions}
+
+
+def _sequence(recipe: Recipe) -> dict[str, Any] | None:
+    sequence = recipe.sequence
+    return None if sequence is None else {**sequence.model_dump(mode="json"), "max_steps": stage_steps(recipe)}
+
+
+def _forgetting(planned: Planned) -> dict[str, Any]:
+    """The recipe's block, with what was in focus for each language and the rows that cannot do without training."""
+    recipe = planned.recipe
+    asked = recipe.forgetting
+    jobs = [planned.plan.jobs[p.job].spec for p in planned.perplexities]
+    reasons = {name: left_out(recipe, name, method) for name, method in planned.methods.items()}
+    return {
+        **asked.model_dump(mode="json", exclude={"perplexity", "focus"}),
+        "focus": next((spec["focus"] for spec in jobs if "focus" in spec), {}),
+        "left_out": {name: reason for name, reason in reasons.items() if reason and asked.zero_shot_directions},
+    }
 
 
 def _note(planned: Planned, name: str) -> str:

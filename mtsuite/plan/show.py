@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mtsuite.plan.build import Planned
 from mtsuite.plan.cost import base_estimate, row_estimates
 from mtsuite.plan.graph import Job
+from mtsuite.plan.sequence import stage_steps
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -33,7 +34,28 @@ def print_plan(planned: Planned, done: Callable[[Job], bool], console: Console, 
     for row in row_estimates(planned, base):
         table.add_row(row.name, row.trained, row.updates, row.pairs, row.tokens, row.memory, row.remark)
     console.print(table)
+    for told in beside(planned):
+        console.print(told, highlight=False)
     if every_job:
         for job in jobs:
             state = "cached" if job.key in cached else "to run"
             console.print(f"{job.key}  {state:7}  {job.kind:10} {job.label}", highlight=False)
+
+
+def beside(planned: Planned) -> list[str]:
+    """What is trained and measured beside the rows of the table, a sentence each."""
+    recipe, found = planned.recipe, []
+    if recipe.transfer is not None and recipe.transfer.methods:
+        steps = recipe.transfer.max_steps or recipe.train.max_steps
+        ways = len(recipe.transfer.directions or recipe.directions)
+        found.append(f"Transfer: {', '.join(recipe.transfer.methods)}; {ways} trainings of {steps} updates each")
+    if recipe.sequence is not None:
+        order = " → ".join(recipe.sequence.directions)
+        found.append(f"Sequence: {', '.join(recipe.sequence.methods)}; {stage_steps(recipe)} updates a stage: {order}")
+    if recipe.forgetting.zero_shot_directions:
+        found.append(f"Tested, not trained on: {', '.join(recipe.forgetting.zero_shot_directions)}")
+    if planned.perplexities:
+        languages = ", ".join(recipe.forgetting.languages or recipe.languages())
+        models = len({p.job for p in planned.perplexities})
+        found.append(f"Perplexity: {models} models; {recipe.forgetting.sentences} sentences at most in {languages}")
+    return found

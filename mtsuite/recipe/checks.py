@@ -11,21 +11,24 @@ from collections.abc import Iterator
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError, did_you_mean
+from mtsuite.recipe.checks_forgetting import check_forgetting
 from mtsuite.recipe.schema import Transfer
-from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Problem, Scalar, dotted
+from mtsuite.recipe.tree import Keys, Mapping, Node, Problem, Scalar, dotted
+from mtsuite.recipe.tree import scalars as _items
 
 _NAME = re.compile(r"[^\W_][\w.+-]*")
 
 
 def check(tree: Mapping) -> list[tuple[Keys, Problem]]:
     """Problems, each with the keys of the list or value that it is about."""
-    return [*_directions(tree), *_twice(tree, "seeds"), *_rows(tree), *_transfer_directions(tree), *_name(tree)]
-
-
-def _items(tree: Mapping, *keys: str) -> list[tuple[Keys, Scalar]]:
-    node = tree.get(*keys)
-    items = node.items if isinstance(node, Listing) else []
-    return [((*keys, index), item) for index, item in enumerate(items) if isinstance(item, Scalar)]
+    return [
+        *_directions(tree),
+        *_twice(tree, "seeds"),
+        *_rows(tree),
+        *_transfer_directions(tree),
+        *check_forgetting(tree),
+        *_name(tree),
+    ]
 
 
 def _directions(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:

@@ -378,6 +378,49 @@ class Transfer(Section):
     base: str = Field("zero-shot", description="Row whose scores are subtracted; it must be one of `methods:`.")
 
 
+class Forgetting(Section):
+    """What training makes a model forget: language modelling, and directions that it was not trained on."""
+
+    perplexity: bool = Field(
+        False,
+        description="Measure perplexity on held-out monolingual text, of the base model and of every model that is "
+        "trained on all directions or in a `sequence`.",
+    )
+    languages: list[str] = Field(
+        [], description="Languages of that text, out of those of the directions; empty: all of them."
+    )
+    sentences: int = Field(200, ge=1, description="Sentences a language, from the start of its held-out text.")
+    focus: Literal["direction", "none"] = Field(
+        "direction",
+        description="Which sub-network reads text of a language, in methods that have one a direction: that of the "
+        "first direction into the language (out of it, where there is none), or `none`, what the method does without a "
+        "direction.",
+    )
+    zero_shot_directions: list[str] = Field(
+        [],
+        description="Directions between the recipe's languages that are translated and scored but not trained on, such "
+        "as fr-de beside en-fr and en-de; they have a table of their own.",
+    )
+    base: str = Field(
+        "zero-shot",
+        description="Row whose scores in the `zero_shot_directions` are subtracted; with those it must be one of "
+        "`methods:`.",
+    )
+
+
+class Sequence(Section):
+    """Train on directions one after another; after each, test on all of them."""
+
+    methods: list[str] = Field(min_length=1, description="Rows to train so; each must train on parallel text.")
+    directions: list[str] = Field(description="Directions in the order of training; at least two of the recipe's.")
+    max_steps: int | None = Field(
+        None, ge=1, description="Updates of each stage; empty: those of a `transfer` training, else those of `train`."
+    )
+    base: str = Field(
+        "zero-shot", description="Row whose scores stand for the model before the first stage; one of `methods:`."
+    )
+
+
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
     floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
@@ -399,6 +442,8 @@ class Recipe(Section):
     significance: Significance = Field(Significance(), description="Paired tests against the baseline.")
     methods: dict[str, Row] = Field(min_length=1, description="Rows of the table, in order: name, then settings.")
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
+    forgetting: Forgetting = Field(Forgetting(), description="What training makes the models forget.")
+    sequence: Sequence | None = Field(None, description="Training on directions one after another.")
     report: Report = Field(Report(), description="Tables and figures.")
 
     @field_validator("methods", mode="before")
@@ -456,7 +501,42 @@ class Recipe(Section):
             for text in self.transfer.directions:
                 if text not in self.directions:
                     raise ValueError(f"transfer.directions names {text!r}, which is not among directions")
+        self._forgetting_references()
         return self
+
+    def _forgetting_references(self) -> None:
+        wanted = [(f"forgetting.base names {self.forgetting.base!r}", self.forgetting.base)]
+        named = wanted if self.forgetting.zero_shot_directions else []
+        if self.sequence is not None:
+            named += [(f"sequence names {row!r}", row) for row in [*self.sequence.methods, self.sequence.base]]
+            _once("sequence.methods", self.sequence.methods)
+            _once("sequence.directions", self.sequence.directions)
+            if len(self.sequence.directions) < 2:
+                raise ValueError("sequence.directions: a sequence has two directions or more, one after another")
+            for text in self.sequence.directions:
+                if text not in self.directions:
+                    raise ValueError(f"sequence.directions names {text!r}, which is not among directions")
+        for what, row in named:
+            if row not in self.methods:
+                raise ValueError(f"{what}, which is not among the rows: {', '.join(self.methods)}")
+        _once("forgetting.languages", self.forgetting.languages)
+        _once("forgetting.zero_shot_directions", self.forgetting.zero_shot_directions)
+        for code in self.forgetting.languages:
+            if code not in self.languages():
+                raise ValueError(f"forgetting.languages names {code!r}, which no direction has")
+        for text in self.forgetting.zero_shot_directions:
+            try:
+                unknown = [code for code in Direction.parse(text) if code not in self.languages()]
+            except DataError as error:
+                raise ValueError(f"forgetting.zero_shot_directions: {error}") from None
+            if unknown:
+                raise ValueError(
+                    f"forgetting.zero_shot_directions: {text}: no direction has the language {unknown[0]!r}"
+                )
+            if text in self.directions:
+                raise ValueError(
+                    f"forgetting.zero_shot_directions names {text!r}, which is trained on: it is among directions"
+                )
 
     def parsed_directions(self) -> list[Direction]:
         return [Direction.parse(text) for text in self.directions]
@@ -464,6 +544,11 @@ class Recipe(Section):
     def languages(self) -> list[str]:
         """The languages of the directions, in order of first appearance."""
         return list(dict.fromkeys(code for d in self.parsed_directions() for code in d))
+
+
+def _once(key: str, names: list[str]) -> None:
+    if len(set(names)) != len(names):
+        raise ValueError(f"{key}: {next(name for name in names if names.count(name) > 1)!r} is there twice")
 
 
 class ReadRecipe(BaseModel):

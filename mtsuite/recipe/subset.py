@@ -21,7 +21,9 @@ def select(
     - ``report.baseline`` is emptied, so there is no test;
     - ``transfer.methods`` keeps the rows that are left, and ``transfer`` goes when none is;
     - ``transfer.base`` stays a row when ``only`` leaves it out but asks for a matrix, since the matrix is a
-      difference to it; when ``exclude`` names it, ``transfer`` goes.
+      difference to it; when ``exclude`` names it, ``transfer`` goes;
+    - ``sequence`` follows in the same way, and ``forgetting.zero_shot_directions`` are emptied when their base is
+      excluded.
 
     Raises RecipeError for a pattern that matches nothing, when no row is left, and for seeds that are named twice.
     """
@@ -39,6 +41,19 @@ def select(
             changes["transfer"] = transfer.model_copy(update={"methods": matrices})
         elif transfer.methods or transfer.base not in kept:
             changes["transfer"] = None
+    sequence = recipe.sequence
+    if sequence is not None:
+        trained = [name for name in sequence.methods if name in kept]
+        if trained and sequence.base not in unwanted:
+            kept.add(sequence.base)
+            changes["sequence"] = sequence.model_copy(update={"methods": trained})
+        else:
+            changes["sequence"] = None
+    if recipe.forgetting.zero_shot_directions:
+        if recipe.forgetting.base in unwanted:
+            changes["forgetting"] = recipe.forgetting.model_copy(update={"zero_shot_directions": []})
+        else:
+            kept.add(recipe.forgetting.base)
     changes["methods"] = {name: row for name, row in recipe.methods.items() if name in kept}
     if recipe.report.baseline not in kept:
         changes["report"] = recipe.report.model_copy(update={"baseline": None})

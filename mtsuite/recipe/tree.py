@@ -96,6 +96,13 @@ class Remove:
 Node = Scalar | Listing | Mapping | Remove
 
 
+def scalars(tree: Mapping, *keys: str) -> list[tuple[Keys, Scalar]]:
+    """The single values of a list, each with its own keys; nothing when there is no list."""
+    node = tree.get(*keys)
+    items = node.items if isinstance(node, Listing) else []
+    return [((*keys, index), item) for index, item in enumerate(items) if isinstance(item, Scalar)]
+
+
 def plain(node: Node) -> Any:
     """The tree as ordinary dicts, lists and scalars."""
     if isinstance(node, Mapping):

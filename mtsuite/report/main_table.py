@@ -32,20 +32,22 @@ class Panel:
         return list(dict.fromkeys(testset for _, testset in self.columns))
 
 
-def panels(results: Results, metric: str) -> list[Panel]:
-    """One panel when each direction has one test set (sets share a table, under their names), else one a test set."""
-    pairs = {(s.direction, s.testset) for s in results.scores if s.metric == metric and s.trained_on in TABLE}
-    testsets = list(dict.fromkeys(s.testset for s in results.scores if s.metric == metric and s.trained_on in TABLE))
+def panels(results: Results, metric: str, directions: Sequence[str] | None = None) -> list[Panel]:
+    """One panel when each direction has one test set (sets share a table, under their names), else one a test set.
+
+    ``directions`` are those of the panels; by default the report's, that is, without those that are tested alone.
+    """
+    wanted = results.directions if directions is None else directions
+    scores = [s for s in results.scores if s.metric == metric and s.trained_on in TABLE and s.direction in wanted]
+    pairs = {(s.direction, s.testset) for s in scores}
+    testsets = list(dict.fromkeys(s.testset for s in scores))
     if len({direction for direction, _ in pairs}) == len(pairs):
         # A direction that nothing was scored for keeps its (empty) column.
         found = {s.direction: s.testset for s in results.scores} | dict(pairs)
-        columns = [(d, found.get(d, testsets[0] if testsets else "")) for d in results.directions]
+        columns = [(d, found.get(d, testsets[0] if testsets else "")) for d in wanted]
         order = list(dict.fromkeys(testset for _, testset in columns))
         return [Panel(tuple(sorted(columns, key=lambda column: order.index(column[1]))))]
-    return [
-        Panel(tuple((d, testset) for d in results.directions if (d, testset) in pairs), slug(testset))
-        for testset in testsets
-    ]
+    return [Panel(tuple((d, testset) for d in wanted if (d, testset) in pairs), slug(testset)) for testset in testsets]
 
 
 def score_tables(results: Results) -> list[Table]:

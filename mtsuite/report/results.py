@@ -34,6 +34,17 @@ COST_NUMBERS = (
 COST_COLUMNS = ("method", "seed", *COST_NUMBERS)
 SIGNIFICANCE_COLUMNS = ("metric", "direction", "method", "baseline", "delta", "p_value", "test", "n")
 
+PERPLEXITY_COLUMNS = (
+    "method",
+    "seed",
+    "trained_on",
+    "language",
+    "perplexity",
+    "bits_per_byte",
+    "tokens",
+    "sentences",
+)
+
 
 @dataclass(frozen=True)
 class Score:
@@ -74,6 +85,20 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Perplexity:
+    """One row of perplexity.csv: ``perplexity`` of a token, ``bits_per_byte`` of text; ``method`` may be ``base``."""
+
+    method: str
+    seed: str
+    trained_on: str
+    language: str
+    perplexity: float
+    bits_per_byte: float
+    tokens: str
+    sentences: str
+
+
+@dataclass(frozen=True)
 class Results:
     """A results folder in memory.  ``info`` is report.json as written by the suite."""
 
@@ -86,6 +111,7 @@ class Results:
     recipe: str = ""
     segments: Mapping[tuple[str, str], Segments] = field(default_factory=dict)  # by (direction, test set)
     charts: tuple[tuple[str, Chart], ...] = ()  # (method, what it shows)
+    perplexities: tuple[Perplexity, ...] = ()
 
     @property
     def title(self) -> str:
@@ -149,7 +175,20 @@ def read_results(folder: Path) -> Results:
         recipe=_text(recipe) if recipe.is_file() else "",
         segments=read_segments(folder),
         charts=_method_charts(folder / "charts.json") if (folder / "charts.json").is_file() else (),
+        perplexities=_perplexities(folder / "perplexity.csv"),
     )
+
+
+def _perplexities(path: Path) -> tuple[Perplexity, ...]:
+    if not path.is_file():
+        return ()
+    found = []
+    for line, row in _rows(path, PERPLEXITY_COLUMNS):
+        perplexity, bits = (_number(path, line, column, row[column]) for column in PERPLEXITY_COLUMNS[4:6])
+        words = (row[column] for column in PERPLEXITY_COLUMNS)
+        method, seed, trained_on, language, _, _, tokens, sentences = words
+        found.append(Perplexity(method, seed, trained_on, language, perplexity, bits, tokens, sentences))
+    return tuple(found)
 
 
 def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:

@@ -113,6 +113,24 @@ def _saves_and_loads_to_the_same_logits(lab: Lab) -> None:
 
 
 @_check
+def _goes_on_from_its_own_weights(lab: Lab) -> None:
+    """Training in sequence: what a phase saved loads into the model that the phase starts from, to be trained again."""
+    run = lab.first
+    for learned in run.learned:
+        method = lab.make()
+        names = [phase.name for phase in method.phases()]
+        ahead = {name: run.folders[name] for name in names[: names.index(learned.phase.name)]}
+        model = lab.open(method, ahead, learned.phase.name)
+        method.load(model, run.folders[learned.phase.name])
+        chosen = {id(p) for p in method.trainable(model, learned.phase)}
+        found = {name: p for name, p in model.named_parameters() if id(p) in chosen}
+        other = sorted(set(found) ^ learned.names)
+        _expect(not other, f"after load() trainable() names other parameters in {learned.phase.name!r}: {other[:3]}")
+        lost = [name for name, p in found.items() if not torch.equal(p.detach(), learned.after[name])]
+        _expect(not lost, f"load() does not bring back what {learned.phase.name!r} trained: {', '.join(lost[:3])}")
+
+
+@_check
 def _merges_to_the_same_logits(lab: Lab) -> None:
     from transformers import AutoModelForCausalLM
 

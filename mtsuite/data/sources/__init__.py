@@ -14,7 +14,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.sources.base import HELD_OUT_TEST, Limits, Source
 from mtsuite.errors import DataError, did_you_mean
 
-__all__ = ["Limits", "Source", "check_source", "open_source", "source_fingerprint", "test_set_names"]
+__all__ = ["Limits", "Source", "check_source", "check_tests", "open_source", "source_fingerprint", "test_set_names"]
 
 _KINDS = {
     "microworld": "mtsuite.data.sources.microworld:MicroworldSource",
@@ -58,6 +58,29 @@ def check_source(data: Mapping[str, Any], directions: Sequence[Direction | str],
             if direction not in parsed:
                 raise DataError(f"data.sacrebleu.sets names {direction}, which is not among the recipe's directions.")
     open_source(data, parsed, folder).check(tested(data, parsed))
+
+
+def check_tests(data: Mapping[str, Any], directions: Sequence[Direction | str], folder: Path | str = ".") -> None:
+    """Cheap test, before anything runs, that directions that are not trained on have test sets.
+
+    Raises DataError naming the direction and what to do.
+    """
+    parsed = parse_directions(directions)
+    sets = data.get("sacrebleu", {}).get("sets", {})
+    if sets:
+        from mtsuite.data.sources import sacrebleu_sets
+
+        sacrebleu_sets.check(sets)
+    wanted = tested(data, parsed)
+    if not wanted:
+        return
+    source = open_source(data, wanted, folder)
+    if not source.has_tests:
+        raise DataError(
+            f"{wanted[0]} has no test set: data.text.test is empty, and lines are held out of training for directions "
+            f"that are trained on alone. Name a test set under data.text.test or data.sacrebleu.sets."
+        )
+    source.check_tests(wanted)
 
 
 def source_fingerprint(

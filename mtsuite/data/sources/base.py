@@ -68,6 +68,10 @@ class Source(ABC):
         sacrebleu).  Raises DataError.
         """
 
+    def check_tests(self, tested: Sequence[Direction]) -> None:
+        """The same for directions that are tested and not trained on.  Raises DataError."""
+        self.check(tested)
+
     @abstractmethod
     def fingerprint(self) -> dict[str, Any]:
         """Plain JSON values that change when the text would change, and do not depend on where it lies."""

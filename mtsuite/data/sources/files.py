@@ -146,6 +146,13 @@ class FilesSource(Source):
                 entries = [entry for group in self.test_entries.values() for entry in group]
                 self._served(direction, entries, "test set", "data.text.test")
 
+    def check_tests(self, tested: Sequence[Direction]) -> None:
+        entries = [entry for group in self.test_entries.values() for entry in group]
+        for entry in entries:
+            entry.check_exists()
+        for direction in tested:
+            self._served(direction, entries, "test set", "data.text.test")
+
     def _served(self, direction: Direction, entries: Sequence[Entry], what: str, key: str) -> None:
         if not any(entry.files(direction) for entry in entries):
             there = sorted(set().union(*(entry.offered() for entry in entries)))

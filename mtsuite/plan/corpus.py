@@ -1,0 +1,87 @@
+"""The corpus jobs of a plan: the recipe's text, and test sets alone of directions that are not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mtsuite.errors import DataError, RecipeError
+from mtsuite.plan.graph import Job
+from mtsuite.plan.keys import VERSIONS
+from mtsuite.recipe.schema import Recipe
+
+_PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold paths: contents count, not places
+ZERO_SHOT = ("forgetting", "zero_shot_directions")
+
+
+def corpus_job(recipe: Recipe, folder: Path) -> Job:
+    """Text to train, validate and test on.  Raises DataError when the source cannot serve the directions."""
+    from mtsuite.data.sources import check_source
+
+    data = _data(recipe, without=recipe.forgetting.zero_shot_directions)
+    directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
+    check_source(data, directions, folder)
+    return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0)
+
+
+def untrained_job(
+    recipe: Recipe, folder: Path, corpus: str, error: Callable[[Sequence[str | int], str], RecipeError]
+) -> Job:
+    """Test sets of the directions that are not trained on, in a corpus of their own.
+
+    So the other one stays what it is without them, and with it all that was trained on it.  ``error`` makes a
+    RecipeError at the place of a key.
+    """
+    from mtsuite.data.sources import check_tests
+
+    directions = recipe.forgetting.zero_shot_directions
+    if recipe.data.evaluate_on == "validation":
+        raise error(
+            ZERO_SHOT,
+            "directions that are not trained on have no validation text, and data.evaluate_on is validation; empty "
+            "the list, or evaluate on the test sets.",
+        )
+    data = _data(recipe, without=recipe.directions)
+    for index, direction in enumerate(directions):
+        try:
+            check_tests(data, [direction], folder)
+        except DataError as cause:
+            raise error((*ZERO_SHOT, index), str(cause)) from cause
+    spec = {**_spec(data, directions, folder), "tests_only": True}
+    return Job("corpus", "test sets of directions not trained on", spec, {"corpus": corpus}, cost=5.0)
+
+
+def _spec(data: dict[str, Any], directions: list[str], folder: Path) -> dict[str, Any]:
+    from mtsuite.data.sources import source_fingerprint
+
+    return {
+        "version": VERSIONS["corpus"],
+        "fingerprint": source_fingerprint(data, folder, directions),
+        "settings": _without_places(data),
+        "directions": directions,
+        "_data": data,
+        "_folder": str(folder),
+    }
+
+
+def _data(recipe: Recipe, without: Collection[str]) -> dict[str, Any]:
+    """The recipe's data section; test sets of sacrebleu by name not for the directions ``without``.
+
+    Without zero-shot directions it is the section as it is written.
+    """
+    data = recipe.data.model_dump(mode="json", exclude={"evaluate_on"})
+    sets: dict[str, list[str]] = data["sacrebleu"]["sets"]
+    if recipe.forgetting.zero_shot_directions and sets:
+        left = {name: [d for d in served if d not in without] for name, served in sets.items()}
+        data["sacrebleu"]["sets"] = {name: served for name, served in left.items() if served or not sets[name]}
+    return data
+
+
+def _without_places(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a data section that decide the text, beside the contents of its files."""
+    text = data["text"]
+    if text["source"] == "files":
+        kept = {key: value for key, value in text.items() if key not in _PLACES}
+        return {**data, "text": {**kept, "test_sets": list(text["test"])}}
+    return dict(data)
