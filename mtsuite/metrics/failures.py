@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.scripts import RANGES, UNSPACED, foreign_script, is_unspaced
@@ -30,11 +30,18 @@ LOOP_UNIT, LOOP_TIMES = 8, 6  # or a word holds a unit of up to 8 letters at lea
 OTHER = "other"  # a language that is none of the candidates
 
 
+FailureMode = Literal[
+    "off-target", "undecided", "copied", "mostly-copied", "length-ratio", "too-long", "too-short", "at-limit",
+    "repeated", "empty",
+]  # fmt: skip
+NAMES: tuple[FailureMode, ...] = get_args(FailureMode)
+
+
 @dataclass(frozen=True)
 class MeasureKind:
     """``key``: its name in files and recipes; ``label`` and ``unit`` for people; ``lower``: less is better."""
 
-    key: str
+    key: FailureMode
     label: str
     about: str
     unit: str = "%"
@@ -81,7 +88,6 @@ MEASURES: tuple[MeasureKind, ...] = (
     ),
     MeasureKind("empty", "Empty", "without any text"),
 )
-NAMES = tuple(kind.key for kind in MEASURES)
 
 
 def measure_kind(key: str) -> MeasureKind:
@@ -173,7 +179,7 @@ def failures(
             f"least one; found {len(sources)} sources, {n} hypotheses and {len(references)} references."
         )
     check = LanguageCheck(direction.target, (*direction, *languages))
-    shown: dict[str, list[int]] = {kind.key: [] for kind in MEASURES}
+    shown: dict[str, list[int]] = {name: [] for name in NAMES}
     written: Counter[str] = Counter()
     for index, (source, hypothesis, reference) in enumerate(zip(sources, hypotheses, references, strict=True)):
         names = _of_segment(direction, check, source, hypothesis, reference)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Mapping
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
 from mtsuite.data.scripts import RANGES, foreign_script, script_of
@@ -37,6 +37,14 @@ MISSING = (
 _LETTER = re.compile(r"[^\W\d_]")
 _KANA = re.compile(f"[{RANGES['Kana']}]")
 _SAME = {"nb": "no"}  # lid.176 calls Bokmål no
+
+
+def installed_identifier() -> str:
+    """Package and version of the identifier, without importing it; empty where it is not installed."""
+    try:
+        return f"{PACKAGE} {version(PACKAGE)}"
+    except PackageNotFoundError:
+        return ""
 
 
 @functools.cache

@@ -19,6 +19,7 @@ from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.identity import identity
 from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train, main_phase
+from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
@@ -112,6 +113,8 @@ class _Planner:
         self.score_spec = {
             "version": VERSIONS["score"],
             "metrics": list(recipe.metrics.names),
+            "languages": sorted(recipe.languages()),
+            "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,
             "comet": comet,
             "_comet": recipe.metrics.comet.model_dump(mode="json"),
