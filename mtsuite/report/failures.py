@@ -34,7 +34,9 @@ def topic(results: Results) -> Topic | None:
     if not rows:
         return None
     numbers = _numbers(rows)
-    places = [(d, t) for d in results.directions for t in _testsets(rows) if any((d, t) == k[2:] for k in numbers)]
+    measured = {(f.direction, f.testset) for f in rows}
+    testsets = dict.fromkeys(f.testset for f in rows)
+    places = [(d, testset) for testset in testsets for d in results.directions if (d, testset) in measured]
     notes = [note(text) for text in results.info.get("failure_notes") or []]
     tables = [_averages(results, rows, numbers, places, notes), _by_direction(results, rows, numbers, places, notes)]
     instead = _instead(results, rows, numbers, places)
@@ -68,10 +70,6 @@ def _numbers(rows: Sequence[Failure]) -> Numbers:
     for f in rows:
         numbers[f.measure, f.method, f.direction, f.testset][f.seed] = f.value
     return numbers
-
-
-def _testsets(rows: Sequence[Failure]) -> list[str]:
-    return list(dict.fromkeys(f.testset for f in rows))
 
 
 def _column(kind: MeasureKind, group: str = "") -> Column:
@@ -184,7 +182,9 @@ def _chart(table: Table) -> Chart | None:
     if not rows or not indices:
         return None
     labels = tuple(table.columns[i].label.removesuffix(" %") for i in indices)
-    series = tuple(Series(row.label, labels, tuple(row.cells[i].value or 0.0 for i in indices)) for row in rows)
+    series = tuple(
+        Series(row.label, labels, tuple(round(row.cells[i].value or 0.0, 2) for i in indices)) for row in rows
+    )
     title = "Failure modes, averages over directions"
     return Chart("failures", title, "grid", "", "% of segments", series, "Darker is worse. Means over seeds.")
 
