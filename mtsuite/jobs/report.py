@@ -16,11 +16,19 @@ from mtsuite.chart import Chart, check
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.registry import configure
-from mtsuite.report.results import COST_COLUMNS, PERPLEXITY_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
+from mtsuite.report.results import (
+    COST_COLUMNS,
+    FAILURE_COLUMNS,
+    PERPLEXITY_COLUMNS,
+    SCORE_COLUMNS,
+    SIGNIFICANCE_COLUMNS,
+    TABLE,
+)
 from mtsuite.report.segments import Segments, file_name, write_segments
 
 
@@ -29,12 +37,14 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     from mtsuite.report.build import build_report
 
     scores = _scores(spec, inputs)
+    failure_modes = FailureModes(spec["lines"], inputs)
     _write_csv(output / "scores.csv", SCORE_COLUMNS, _score_rows(spec, scores))
     _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
     _write_csv(output / "significance.csv", SIGNIFICANCE_COLUMNS, _significance_rows(spec, scores, context))
     perplexities = list(perplexity_rows(spec["perplexities"], inputs))
     if perplexities:
         _write_csv(output / "perplexity.csv", PERPLEXITY_COLUMNS, perplexities)
+    _write_csv(output / "failures.csv", FAILURE_COLUMNS, failure_modes.rows())
     several = len(spec["test_sets"]) > 1
     shutil.rmtree(output / "translations", ignore_errors=True)
     for line in spec["lines"]:
@@ -44,12 +54,13 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             folder.mkdir(parents=True, exist_ok=True)
             name = file_name(line["direction"], line["test_set"], several, ".txt")
             shutil.copyfile(source / "hypotheses.txt", folder / name)
-    write_segments(output, _segments(spec, inputs, scores), several=several)
+    write_segments(output, _segments(spec, inputs, scores, failure_modes), several=several)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
     charts = _charts(spec, inputs)
     _write_json(output / "charts.json", charts)
-    _write_json(output / "report.json", _report_json(spec, inputs, scores, charts["problems"]))
+    told = _report_json(spec, inputs, scores, charts["problems"])
+    _write_json(output / "report.json", {**told, "failure_notes": failure_modes.notes()})
     context.progress(step=1, total=2, text="tables and figures")
     report = build_report(output)
     return {"files": len(report.files)}
@@ -78,9 +89,12 @@ def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict
 
 
 def _segments(
-    spec: dict[str, Any], inputs: Mapping[str, Path], scores: Mapping[Line, dict[str, Any]]
+    spec: dict[str, Any],
+    inputs: Mapping[str, Path],
+    scores: Mapping[Line, dict[str, Any]],
+    failure_modes: FailureModes,
 ) -> list[Segments]:
-    """Sources, references and scores of single segments, of every direction and test set that was translated."""
+    """Segments of every direction and test set that was translated, with their scores and failure modes."""
     trained = Corpus.open(inputs["corpus"])
     untrained = Corpus.open(inputs["untrained"]) if "untrained" in inputs else trained
     found: dict[tuple[str, str], dict[str, dict[str, dict[str, list[float]]]]] = {}
@@ -96,7 +110,8 @@ def _segments(
         corpus = trained if direction in spec["directions"] else untrained
         pairs = corpus.test(Direction.parse(direction), test_set)
         sources, references = tuple(s for s, _ in pairs), tuple(t for _, t in pairs)
-        made.append(Segments(direction, test_set, sources, references, by_metric))
+        flags = failure_modes.flags(direction, test_set, TABLE)
+        made.append(Segments(direction, test_set, sources, references, by_metric, flags))
     return made
 
 

@@ -10,10 +10,11 @@ from typing import Any
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.failure_modes import write_failures
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
-    """Write ``scores.json``: metric -> score, signature, n, segment scores and statistics.
+    """Write ``scores.json``: metric -> score, signature, n, segment scores and statistics; and ``failures.json``.
 
     A metric that cannot be computed is written with its reason; the others are there.
     """
@@ -37,5 +38,6 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             scores[metric.name] = {"error": str(error)}
         else:
             scores[metric.name] = result.to_dict()
+    write_failures(output, direction, spec["languages"], pairs, hypotheses, inputs["translations"])
     (output / "scores.json").write_text(json.dumps(scores) + "\n")
     return {name: entry.get("score", entry.get("error")) for name, entry in scores.items()}

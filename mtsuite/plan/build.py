@@ -19,6 +19,7 @@ from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
 from mtsuite.identity import identity
 from mtsuite.jobs.assemble import CONTINUES, PHASE
 from mtsuite.method import Method, Train, main_phase
+from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.corpus import corpus_job, untrained_job
 from mtsuite.plan.graph import Job, Plan
@@ -122,6 +123,8 @@ class _Planner:
         self.score_spec = {
             "version": VERSIONS["score"],
             "metrics": list(recipe.metrics.names),
+            "languages": sorted(recipe.languages()),
+            "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,
             "comet": comet,
             "_comet": recipe.metrics.comet.model_dump(mode="json"),

@@ -79,6 +79,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "directions": recipe.directions,
         "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
         "baseline": recipe.report.baseline,
+        "columns": list(dict.fromkeys(recipe.report.columns)),
         "metrics": recipe.metrics.names,
         "notes": [],
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))},

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError
+from mtsuite.metrics.failures import FailureMode
 
 SCHEMA_VERSION = 1
 
@@ -424,6 +425,11 @@ class Sequence(Section):
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
     floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
+    columns: list[FailureMode] = Field(
+        [],
+        description="Failure modes to show in the score tables too, as columns behind the average: their averages over "
+        "the directions. The report has all of them in a table of their own.",
+    )
 
 
 class Recipe(Section):

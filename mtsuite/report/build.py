@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mtsuite.chart import Chart as ChartData
 from mtsuite.chart import Series
 from mtsuite.errors import StoreError
-from mtsuite.report import figures, forgetting
+from mtsuite.report import failures, figures, forgetting
 from mtsuite.report.chart_figures import chart_csv, draw
 from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("tables", "matrices", "figures")
 _ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
-TOPICS: tuple[Callable[[Results], Topic | None], ...] = (forgetting.topic,)
+TOPICS: tuple[Callable[[Results], Topic | None], ...] = (failures.topic, forgetting.topic)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -124,7 +125,9 @@ def _grid(chart: Chart, title: str) -> Figure:
             for x, value in enumerate(series.y):
                 ink = "white" if luminance(colours(scale(value))) < 0.21 else INK
                 axes.text(x, y, typographic(f"{value:.3g}"), ha="center", va="center", fontsize=7.8, color=ink)
-    axes.set_xticks(range(len(columns)), columns, rotation=45 if len(columns) > 14 else 0)
+    # Labels of two words stand on two lines: side by side they would run into one another.
+    wrapped = [textwrap.fill(column, 10, break_long_words=False, break_on_hyphens=False) for column in columns]
+    axes.set_xticks(range(len(columns)), wrapped, rotation=45 if len(columns) > 14 else 0)
     axes.set_yticks(range(len(rows)), [series.name for series in rows])
     axes.tick_params(length=0, labelsize=8.5)
     axes.spines[:].set_visible(False)

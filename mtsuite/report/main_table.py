@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mtsuite.report.failures import average_column
 from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, Score
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
@@ -69,6 +70,8 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     columns = [Column("params", "Params")]
     columns += [Column(d, d, testset, better) for d, testset in panel.columns]
     columns.append(Column("average", "Avg.", "", better))
+    beside = [average_column(results, name, panel.columns) for name in results.info.get("columns") or []]
+    columns += [column for column, _, _ in beside]
     rows = []
     for method in results.methods:
         per_direction = [cells[method, d, testset] for d, testset in panel.columns]
@@ -78,12 +81,14 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
                  for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
         average = _average(per_direction, symbols.get((method, "average"), ""))
         floor = method in FLOOR_ROWS
-        row = (_params(results, method), *found, average)
+        row = (_params(results, method), *found, average, *(cell(method) for _, cell, _ in beside))
         rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
     title = f"{results.title}: {metric}" + (f" ({listed(testsets)})" if any(testsets) else "")
     name = slug(metric) + (f"-{panel.suffix}" if panel.suffix else "")
     table = Table(name, title, tuple(columns), tuple(rows))
-    return Table(name, title, table.columns, table.rows, tuple(_notes(results, metric, panel, table)))
+    of_columns = [text for _, _, notes in beside for text in notes]
+    told = _notes(results, metric, panel, table, of_columns)
+    return Table(name, title, table.columns, table.rows, tuple(told))
 
 
 def _depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[str, float]]) -> bool:
@@ -150,7 +155,7 @@ def _symbols(results: Results, metric: str) -> dict[tuple[str, str], str]:
 # -- notes under the table ------------------------------------------------------------------------
 
 
-def _notes(results: Results, metric: str, panel: Panel, table: Table) -> list[Note]:
+def _notes(results: Results, metric: str, panel: Panel, table: Table, of_columns: Sequence[Note]) -> list[Note]:
     rows = [
         s
         for s in results.scores
@@ -158,6 +163,7 @@ def _notes(results: Results, metric: str, panel: Panel, table: Table) -> list[No
     ]
     found = [note(_reading(results, metric, table))]
     found += [note(text) for text in _signature_notes(metric, rows, panel)]
+    found += of_columns
     text = str(results.info.get("metric_notes", {}).get(metric) or "")
     if text:
         found.append(note(text))
@@ -241,12 +247,13 @@ def _hole_notes(results: Results, table: Table) -> list[str]:
     """Why each — is there: the failed jobs that it hangs on, or that there is no score."""
     reasons: dict[str, list[str]] = defaultdict(list)
     averages = []
+    directions = {column.key for column in table.columns} & set(results.directions)
     for row in table.rows:
         pairs = zip(table.columns, row.cells, strict=True)
-        holes = [column.label for column, cell in pairs if cell.is_hole and column.key != "average"]
+        holes = [column.label for column, cell in pairs if cell.is_hole and column.key in directions]
         if holes:
             averages.append(row.label)
-        everywhere = len(holes) == sum(c.better is not None for c in table.columns) - 1
+        everywhere = len(holes) == len(directions)
         for direction in holes:
             where = row.label if everywhere else f"{row.label} {direction}"
             reasons[_reason(results, row.key, direction)].append(where)

@@ -32,6 +32,7 @@ COST_NUMBERS = (
     "translate_segments_per_second",
 )
 COST_COLUMNS = ("method", "seed", *COST_NUMBERS)
+FAILURE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "measure", "value", "n", "signature")
 SIGNIFICANCE_COLUMNS = ("metric", "direction", "method", "baseline", "delta", "p_value", "test", "n")
 
 PERPLEXITY_COLUMNS = (
@@ -99,6 +100,21 @@ class Perplexity:
 
 
 @dataclass(frozen=True)
+class Failure:
+    """One row of failures.csv.  ``value`` is a percentage of the ``n`` segments, for ``length-ratio`` a ratio."""
+
+    method: str
+    seed: str
+    trained_on: str
+    direction: str
+    testset: str
+    measure: str
+    value: float
+    n: str
+    signature: str
+
+
+@dataclass(frozen=True)
 class Results:
     """A results folder in memory.  ``info`` is report.json as written by the suite."""
 
@@ -112,6 +128,7 @@ class Results:
     segments: Mapping[tuple[str, str], Segments] = field(default_factory=dict)  # by (direction, test set)
     charts: tuple[tuple[str, Chart], ...] = ()  # (method, what it shows)
     perplexities: tuple[Perplexity, ...] = ()
+    failures: tuple[Failure, ...] = ()  # empty for a folder written before they were measured
 
     @property
     def title(self) -> str:
@@ -163,6 +180,9 @@ def read_results(folder: Path) -> Results:
     if tests_path.is_file() and tests_path.read_text(encoding="utf-8").strip():
         rows = _rows(tests_path, SIGNIFICANCE_COLUMNS)
         comparisons = tuple(_comparison(tests_path, i, row) for i, row in rows)
+    failures_path = folder / "failures.csv"
+    found = _rows(failures_path, FAILURE_COLUMNS) if failures_path.is_file() else []
+    failures = tuple(_failure(failures_path, i, row) for i, row in found)
     _check_rows(folder, info, scores)
     recipe = folder / "recipe.yaml"
     return Results(
@@ -176,6 +196,7 @@ def read_results(folder: Path) -> Results:
         segments=read_segments(folder),
         charts=_method_charts(folder / "charts.json") if (folder / "charts.json").is_file() else (),
         perplexities=_perplexities(folder / "perplexity.csv"),
+        failures=failures,
     )
 
 
@@ -295,6 +316,11 @@ def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
         test=row["test"],
         n=row["n"],
     )
+
+
+def _failure(path: Path, line: int, row: dict[str, str]) -> Failure:
+    values = {column: row[column] for column in FAILURE_COLUMNS if column != "value"}
+    return Failure(value=_number(path, line, "value", row["value"]), **values)
 
 
 def _check_rows(folder: Path, info: Mapping[str, Any], scores: tuple[Score, ...]) -> None:

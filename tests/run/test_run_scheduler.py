@@ -111,8 +111,10 @@ def test_optional_inputs_leave_holes_that_are_filled_later(store: Store, run: Ru
     assert run(plan).cached == list(plan)
 
 
-def test_fail_fast_ends_what_runs(store: Store, run: Run) -> None:
-    slow, bad, never = job("slow", do="sleep", seconds=60), job("bad", do="fail"), job("never")
+def test_fail_fast_ends_what_runs(store: Store, run: Run, tmp_path: Path) -> None:
+    started = str(tmp_path / "slow has started")
+    slow = job("slow", do="sleep", seconds=60, journal=started)
+    bad, never = job("bad", do="fail", once_there=started), job("never")
     outcome = run(plan_of(slow, bad, never), keep_going=False)
     assert [one.label for one, _ in outcome.failed] == ["bad"]
     assert names(outcome.stopped) == ["slow", "never"]
