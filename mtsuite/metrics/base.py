@@ -52,6 +52,7 @@ class Metric(ABC):
     """Scores hypotheses against references.  ``name`` is what recipes and ``scores.csv`` call it."""
 
     name: str
+    lower_is_better = False  # true of error rates; reports mark the best accordingly
 
     def label(self) -> str:
         """The heading of its column: the name, or a fuller one where the name alone would mislead (COMET)."""

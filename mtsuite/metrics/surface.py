@@ -104,6 +104,8 @@ class Chrf(_Surface):
 class Ter(_Surface):
     """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100."""
 
+    lower_is_better = True
+
     def __init__(self, name: str = "TER") -> None:
         self.name = name
 
