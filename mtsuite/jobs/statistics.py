@@ -67,7 +67,7 @@ def significance_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Lo
                     sides = both[family[0]]
                     yield [
                         metric, AVERAGE, method, other, *_numbers(average, average.p_segments),
-                        f"{said}, within each of {len(family)} directions, one test",
+                        f"{said}, stratified over {len(family)} directions, single test",
                         sum(_size(sides) for sides in both.values()), _test_set(family), *_parts(average, sides),
                     ]  # fmt: skip
 
@@ -89,7 +89,7 @@ def interval_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Look) 
                 if len(runs) == len(family) > 1:
                     low, high = average_interval({_name(place): results for place, results in runs.items()}, **how)
                     n = sum(next(iter(results.values())).n for results in runs.values())
-                    within = f"{said}, within each of {len(family)} directions"
+                    within = f"{said}, stratified over {len(family)} directions"
                     yield [
                         metric, method, AVERAGE, f"{low:.6f}", f"{high:.6f}", LEVEL, within, n, _test_set(family)
                     ]  # fmt: skip

@@ -102,7 +102,11 @@ class Chrf(_Surface):
 
 
 class Ter(_Surface):
-    """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100."""
+    """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100.
+
+    Chinese and Japanese have no blanks between words: there each character counts as a word (sacrebleu's normalization
+    with Asian support), as the signature says; a whole sentence would be one word otherwise.
+    """
 
     lower_is_better = True
 
@@ -112,7 +116,8 @@ class Ter(_Surface):
     def _scorer(self, direction: Direction) -> Any:
         from sacrebleu.metrics import TER
 
-        return TER()
+        by_character = language(direction.target).script in ("Han", "Japanese")
+        return TER(normalized=by_character, asian_support=by_character)
 
 
 def _bleu(tokenizer: str, smooth: str) -> Any:

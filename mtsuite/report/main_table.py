@@ -250,11 +250,13 @@ def tests_said(results: Results, tests: Sequence[Comparison]) -> str:
     parts = [f"p < {results.alpha:g} after correction" if single else f"p < {results.alpha:g}"]
     parts += [f"{kinds}{f'; n = {sizes}' if sizes else ''}"] if single else []
     if average:
-        kinds = listed([one_line(k) for k in dict.fromkeys(c.test for c in average)])
-        parts.append(f"the average, outside the family of the directions: {kinds}")
+        shared = next((c.test.partition(", Holm")[0] for c in single), "")
+        kinds = listed([one_line(k.removeprefix(f"{shared}, ")) for k in dict.fromkeys(c.test for c in average)])
+        parts.append(f"the average, which is not of Holm's family: {kinds}")
     counted = list(dict.fromkeys(c.seeds for c in tests if c.p_seeds is not None))
     if counted:
-        seeds = listed([f"{ours} and {theirs}" for ours, theirs in (one.split("/") for one in counted)])
+        sides = [one.split("/") for one in counted]
+        seeds = listed([ours if ours == theirs else f"{ours} against {theirs}" for ours, theirs in sides])
         parts.append(
             f"where trainings vary, the difference must exceed their variation too: Welch's t-test over {seeds} "
             f"training seeds, p < {results.alpha:g}, not corrected"
