@@ -140,6 +140,14 @@ def test_score_says_what_sacrebleu_says(here: Path, verb: Verb) -> None:
     assert [entry["score"] for entry in found] == pytest.approx([bleu.score, chrf.score])
     text = verb(*words, "--metrics", "bleu").out
     assert f"hyp.txt\tBLEU\t{bleu.score:.2f}\t" in text
+    (here / "other.txt").write_text("A cat .\nDogs bark .\n")
+    compared = verb(*words, "--hypotheses", "other.txt", "--format", "md", "--output", "scores.md")
+    assert (compared.code, compared.out) == (0, "")
+    assert "| other.txt" in (here / "scores.md").read_text(encoding="utf-8")
+    unknown = verb(*words, "--format", "jsno")
+    assert unknown.code == 2
+    assert "found 'jsno'. Did you mean 'json'?" in " ".join(unknown.err.replace("│", "").split())
+    assert "--output no/where.md: cannot be written" in verb(*words, "--output", "no/where.md").err
     (here / "ref.txt").write_text(references[0] + "\n")
     uneven = verb(*words)
     assert uneven.code == 1

@@ -28,6 +28,7 @@ class _Surface(Metric):
     """A metric of sacrebleu.  Subclasses say which one, with which options."""
 
     segment_scores = True
+    several_references = True
 
     @abstractmethod
     def _scorer(self, direction: Direction) -> Any:
@@ -41,10 +42,15 @@ class _Surface(Metric):
     def _score(
         self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[str]
     ) -> MetricResult:
+        return self._score_alternatives(direction, sources, hypotheses, [references])
+
+    def _score_alternatives(
+        self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[list[str]]
+    ) -> MetricResult:
         scorer = self._scorer(direction)
         # The three calls inside sacrebleu's corpus_score and PairedTest; its public functions do not
         # hand out the statistics of chrF and TER.
-        statistics = scorer._extract_corpus_statistics(hypotheses, [references])
+        statistics = scorer._extract_corpus_statistics(hypotheses, references)
         score = float(scorer._aggregate_and_compute(statistics).score)
         segments = None
         if self.segment_scores:
