@@ -243,6 +243,28 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 
 
 @app.command()
+def compare(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="Results folders, or rows of them as RESULTS:ROW.", metavar="RESULTS..."),
+    ],
+    rows: Annotated[list[str] | None, typer.Option("--rows", help="Rows to compare, comma-separated.")] = None,
+    test: TestOption = "approximate_randomization",
+    rounds: RoundsOption = 1000,
+    seed: TestSeedOption = 12345,
+    format_: FormatOption = "text",
+    output: OutputFileOption = None,
+) -> None:
+    """Put results folders, or any rows of them, side by side: what differs, and which scores differ significantly."""
+    from mtsuite.compare.output import compare_results, compared_as
+    from mtsuite.metrics.files import PairedTest
+
+    kind, console = _format(format_), _console()
+    compared = compare_results(results, rows or [], PairedTest(test, rounds, seed))
+    _put(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
+
+
+@app.command()
 def score(
     hypotheses: Annotated[
         list[Path],

@@ -24,7 +24,7 @@ PROFILES = ("auto", "paper")
 _EXTRA = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]", "flores200": "sentencepiece"}
 
 
-class _Surface(Metric):
+class SurfaceMetric(Metric):
     """A metric of sacrebleu.  Subclasses say which one, with which options."""
 
     segment_scores = True
@@ -65,7 +65,7 @@ class _Surface(Metric):
         )
 
 
-class Bleu(_Surface):
+class Bleu(SurfaceMetric):
     """Corpus BLEU (Papineni et al., 2002).  ``profile`` is ``auto`` or ``paper``."""
 
     segment_scores = False  # without effective order a segment's BLEU means nothing
@@ -94,7 +94,7 @@ class SpBleu(Bleu):
         return "flores200"
 
 
-class Chrf(_Surface):
+class Chrf(SurfaceMetric):
     """chrF (Popović, 2015); with ``word_order=2`` chrF++ (Popović, 2017).  The same for all languages."""
 
     def __init__(self, word_order: int = 0, name: str = "chrF") -> None:
@@ -107,7 +107,7 @@ class Chrf(_Surface):
         return CHRF(word_order=self.word_order)
 
 
-class Ter(_Surface):
+class Ter(SurfaceMetric):
     """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100.
 
     Chinese and Japanese have no blanks between words: there each character counts as a word (sacrebleu's normalization
