@@ -242,8 +242,8 @@ class Rescored:
         if self._changed:
             more = f" (and {len(self._changed) - 1} more)" if len(self._changed) > 1 else ""
             changed.append(
-                f"{self.metric}: {self._changed[0]}{more}: one of them was changed after scoring. Differences are those "
-                "of the translations."
+                f"{self.metric}: {self._changed[0]}{more}: one of them was changed after scoring. Differences are "
+                "those of the translations."
             )
         return [*without, *changed, *dict.fromkeys(self.problems)]
 
