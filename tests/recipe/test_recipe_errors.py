@@ -8,6 +8,7 @@ import sys
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mtsuite.errors import RecipeError
 from mtsuite.recipe import read_recipe
 
 from .conftest import SMALL, Message, Write
@@ -175,7 +176,8 @@ def test_pairs_are_two_rows_that_are_there(write: Write) -> None:
     read = read_recipe(write(SMALL + "significance: {pairs: [[lora, zero-shot]]}\n"))
     assert read.recipe.significance.pairs == [["lora", "zero-shot"]]
     for pairs, said in (
-        ("[[lora, zero-shoot]]", "significance.pairs[0][1]: 'zero-shoot' is not a row of methods. Did you mean 'zero-shot'?"),
+        ("[[lora, zero-shoot]]",
+         "significance.pairs[0][1]: 'zero-shoot' is not a row of methods. Did you mean 'zero-shot'"),
         ("[[lora, lora]]", "a pair is two different rows, such as [landermt, lora]; found [lora, lora]"),
         ("[[lora]]", "a pair is two different rows"),
     ):  # fmt: skip

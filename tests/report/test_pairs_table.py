@@ -47,8 +47,8 @@ def test_the_average_is_marked_and_other_pairs_are_not(tmp_path: Path) -> None:
     said = "\n".join(note.text for note in table.notes)
     assert (
         f"† significantly better, ‡ significantly worse than a (p < 0.05 after correction; {KIND}, Holm over 2; n = "
-        "100; the average, which is not of Holm's family: stratified over 2 directions, single test; one training seed: "
-        "variation between trainings is not tested)."
+        "100; the average, which is not of Holm's family: stratified over 2 directions, single test; one training "
+        "seed: variation between trainings is not tested)."
     ) in said
 
 
