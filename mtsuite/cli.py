@@ -51,6 +51,13 @@ OutputOption = Annotated[
 OfflineOption = Annotated[bool, typer.Option("--offline", help="Never use the network.")]
 VerboseOption = Annotated[bool, typer.Option("-v", "--verbose", help="Say more.")]
 QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only tables and errors.")]
+TestOption = Annotated[
+    str, typer.Option("--test", help="Paired test: approximate_randomization or bootstrap.", metavar="TEST")
+]
+RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Rounds of the test and of the intervals.")]
+TestSeedOption = Annotated[int, typer.Option("--seed", min=1, help="Seed of the test and of the intervals.")]
+FormatOption = Annotated[str, typer.Option("--format", help="text, md, tex, csv, html or json.", metavar="FORMAT")]
+OutputFileOption = Annotated[Path | None, typer.Option("--output", help="File to write instead of printing.")]
 
 
 def main() -> None:
@@ -236,25 +243,89 @@ def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -
 
 
 @app.command()
+def compare(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="Results folders, or rows of them as RESULTS:ROW.", metavar="RESULTS..."),
+    ],
+    rows: Annotated[list[str] | None, typer.Option("--rows", help="Rows to compare, comma-separated.")] = None,
+    test: TestOption = "approximate_randomization",
+    rounds: RoundsOption = 1000,
+    seed: TestSeedOption = 12345,
+    format_: FormatOption = "text",
+    output: OutputFileOption = None,
+) -> None:
+    """Put results folders, or any rows of them, side by side: what differs, and which scores differ significantly."""
+    from mtsuite.compare.output import compare_results, compared_as
+    from mtsuite.metrics.files import PairedTest
+
+    kind, console = _format(format_), _console()
+    compared = compare_results(results, rows or [], PairedTest(test, rounds, seed))
+    _put(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
+
+
+@app.command()
 def score(
     hypotheses: Annotated[
-        list[Path], typer.Option("--hypotheses", help="Translations, one segment a line. Repeatable.")
+        list[Path],
+        typer.Option("--hypotheses", help="Translations, a segment a line. Repeatable: they are compared."),
     ],
-    references: Annotated[Path, typer.Option("--references", help="Reference translations.")],
+    references: Annotated[
+        list[Path],
+        typer.Option("--references", help="Reference translations. Repeatable: alternatives for each segment."),
+    ],
     direction: Annotated[str, typer.Option("--direction", help="Such as en-de; decides the tokenizer.")],
     sources: Annotated[Path | None, typer.Option("--sources", help="Source text (COMET needs it).")] = None,
     metrics: Annotated[str, typer.Option("--metrics", help="Comma-separated, e.g. bleu,chrf,comet.")] = "BLEU,chrF",
-    profile: Annotated[str, typer.Option("--profile", help="auto or paper.")] = "auto",
+    profile: Annotated[str, typer.Option("--profile", help="BLEU's: auto or paper.")] = "auto",
     comet: Annotated[
         str, typer.Option("--comet", help="COMET checkpoint: embedded, a path or a hub name.")
     ] = "embedded",
-    format_: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The hypotheses that others are compared with; default: the first.")
+    ] = None,
+    test: TestOption = "approximate_randomization",
+    rounds: RoundsOption = 1000,
+    seed: TestSeedOption = 12345,
+    format_: FormatOption = "text",
+    output: OutputFileOption = None,
 ) -> None:
-    """Score any files with the suite's metrics."""
-    from mtsuite.metrics.files import print_scores, score_files
+    """Score any files with the suite's metrics, and compare them where there are several."""
+    from mtsuite.metrics.files import PairedTest, score_files
+    from mtsuite.report.files_table import files_as
 
-    found = score_files(hypotheses, references, sources, direction, metrics.split(","), profile, {"checkpoint": comet})
-    print_scores(found, _console(), as_json=format_ == "json")
+    kind = _format(format_)
+    found = score_files(
+        hypotheses, references, sources, direction, metrics.split(","), profile, {"checkpoint": comet}, baseline,
+        PairedTest(test, rounds, seed),
+    )  # fmt: skip
+    for warning in found.warnings:
+        _console(stderr=True).print(f"[yellow]warning:[/] {_escaped(warning)}", highlight=False, soft_wrap=True)
+    _put(files_as(kind, found), output)
+
+
+def _format(word: str) -> str:
+    from mtsuite.errors import did_you_mean
+    from mtsuite.report.formats import FORMATS
+
+    if word not in FORMATS:
+        known = f"expected one of {', '.join(FORMATS)}; found {word!r}"
+        raise typer.BadParameter(f"{known}. {did_you_mean(word, FORMATS)}", param_hint="--format")
+    return word
+
+
+def _put(text: str, output: Path | None) -> None:
+    """Text to the standard output as it is (programs read it), or whole into a file."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from mtsuite.errors import StoreError
+
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"--output {output}: cannot be written: {error.strerror}.") from None
+    _console(stderr=True).print(f"Written: {_escaped(str(output))}", highlight=False, soft_wrap=True)
 
 
 @app.command()

@@ -20,7 +20,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "chart", "identity", ""}),
     frozenset({"data", "metrics", "model"}),
     frozenset({"train", "translate", "report", "method"}),
-    frozenset({"jobs", "registry", "testing"}),
+    frozenset({"jobs", "registry", "testing", "compare"}),
     frozenset({"recipe", "scaffold"}),
     frozenset({"plan", "catalogue"}),
     frozenset({"run"}),

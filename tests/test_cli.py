@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import csv
 import json
 import socket
 import subprocess
@@ -20,7 +21,19 @@ Verb = Callable[..., Answer]
 def test_help_lists_the_verbs(verb: Verb) -> None:
     answer = verb("--help")
     assert answer.code == 0
-    for name in ("run", "plan", "validate", "report", "score", "translate", "export", "methods", "recipes", "env"):
+    for name in (
+        "run",
+        "plan",
+        "validate",
+        "report",
+        "compare",
+        "score",
+        "translate",
+        "export",
+        "methods",
+        "recipes",
+        "env",
+    ):
         assert name in answer.out
     options = verb("run", "--help").out
     for name in (
@@ -140,12 +153,40 @@ def test_score_says_what_sacrebleu_says(here: Path, verb: Verb) -> None:
     assert [entry["score"] for entry in found] == pytest.approx([bleu.score, chrf.score])
     text = verb(*words, "--metrics", "bleu").out
     assert f"hyp.txt\tBLEU\t{bleu.score:.2f}\t" in text
+    (here / "other.txt").write_text("A cat .\nDogs bark .\n")
+    compared = verb(*words, "--hypotheses", "other.txt", "--format", "md", "--output", "scores.md")
+    assert (compared.code, compared.out) == (0, "")
+    assert "| other.txt" in (here / "scores.md").read_text(encoding="utf-8")
+    unknown = verb(*words, "--format", "jsno")
+    assert unknown.code == 2
+    assert "found 'jsno'. Did you mean 'json'?" in " ".join(unknown.err.replace("│", "").split())
+    assert "--output no/where.md: cannot be written" in verb(*words, "--output", "no/where.md").err
     (here / "ref.txt").write_text(references[0] + "\n")
     uneven = verb(*words)
     assert uneven.code == 1
     assert "hyp.txt has 2 lines, ref.txt has 1" in uneven.err
     assert verb(*words, "--metrics", "blue").code == 1
     assert "Did you mean 'BLEU'" in verb(*words, "--metrics", "BLUE").err
+
+
+def test_two_rows_of_a_run_are_compared(miniature: Miniature, here: Path, verb: Verb) -> None:
+    answer = verb("compare", str(miniature.results), "--rows", "full,lora", "--rounds", "20", "--format", "json")
+    assert answer.code == 0, answer.err
+    with (miniature.results / "significance.csv").open() as lines:
+        written = {(r["metric"], r["direction"]): r for r in csv.DictReader(lines) if r["method"] == "lora"}
+    found = [entry for entry in json.loads(answer.out)["scores"] if entry["method"] == "lora"]
+    assert {(entry["metric"], entry["direction"]) for entry in found} == set(written)
+    for entry in found:
+        row = written[entry["metric"], entry["direction"]]  # tested by the run with the same draws
+        assert entry["delta"] == pytest.approx(float(row["delta"]), abs=1e-4)
+        if entry["metric"] != "COMET":  # its segment scores are kept with four decimals
+            assert entry["p_value"] == pytest.approx(float(row["p_value"]), abs=1e-6)
+    words = ("compare", f"{miniature.results}:full", f"{miniature.results}:lora")
+    assert verb(*words, "--output", "rows.md", "--format", "md").code == 0
+    assert "Comparison of mini: BLEU" in (here / "rows.md").read_text(encoding="utf-8")
+    missing = verb("compare", "nowhere", str(miniature.results))
+    assert missing.code == 1
+    assert "There is no results folder nowhere" in missing.err
 
 
 def test_translate_gives_what_the_run_gave(miniature: Miniature, here: Path, verb: Verb) -> None:

@@ -56,7 +56,9 @@ def test_results_folder_holds_what_the_design_lists(miniature: Miniature) -> Non
         "method,seed,trainable_params,total_params,active_params_per_token,"
         "train_seconds,train_tokens_per_second,peak_memory_mb,translate_segments_per_second"
     )
-    assert head(results / "significance.csv") == "metric,direction,method,baseline,delta,p_value,test,n"
+    columns = "metric,direction,method,baseline,delta,p_value,test,n,testset,p_segments,p_seeds,seeds"
+    assert head(results / "significance.csv") == columns
+    assert head(results / "intervals.csv") == "metric,method,direction,low,high,level,test,n,testset"
     for name in ("recipe.yaml", "environment.json", "report.html", "report.json"):
         assert (results / name).stat().st_size > 100
     for ending in ("md", "tex", "csv", "html"):

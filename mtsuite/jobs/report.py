@@ -18,15 +18,19 @@ from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.perplexity import perplexity_rows
+from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
+from mtsuite.metrics.registry import make_metric
 from mtsuite.registry import configure
 from mtsuite.report.results import (
     COST_COLUMNS,
     FAILURE_COLUMNS,
+    INTERVAL_COLUMNS,
     PERPLEXITY_COLUMNS,
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
+    SIGNIFICANCE_MORE,
     TABLE,
 )
 from mtsuite.report.segments import Segments, file_name, write_segments
@@ -40,7 +44,12 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     failure_modes = FailureModes(spec["lines"], inputs)
     _write_csv(output / "scores.csv", SCORE_COLUMNS, _score_rows(spec, scores))
     _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
-    _write_csv(output / "significance.csv", SIGNIFICANCE_COLUMNS, _significance_rows(spec, scores, context))
+    in_table = [line for line in spec["lines"] if line["trained_on"] in TABLE]
+    places = list(dict.fromkeys((line["direction"], line["test_set"]) for line in in_table))
+    look = _look(spec, scores)
+    columns = (*SIGNIFICANCE_COLUMNS, *SIGNIFICANCE_MORE)
+    _write_csv(output / "significance.csv", columns, significance_rows(spec, places, look))
+    _write_csv(output / "intervals.csv", INTERVAL_COLUMNS, interval_rows(spec, places, look))
     perplexities = list(perplexity_rows(spec["perplexities"], inputs))
     if perplexities:
         _write_csv(output / "perplexity.csv", PERPLEXITY_COLUMNS, perplexities)
@@ -168,50 +177,28 @@ def _mean(values: list[float]) -> int | str:
     return round(sum(values) / len(values)) if values else ""
 
 
-def _significance_rows(
-    spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]], context: JobContext
-) -> Iterable[list[Any]]:
-    """Every trained row against the baseline, over all seeds at once, corrected over the directions (Holm)."""
-    from mtsuite.metrics.significance import compare, holm
+def _look(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> Look:
+    """Finds a row's results under each seed; each is read once, since every test asks for it again."""
+    known: dict[tuple[str, str, str, str], dict[int, MetricResult]] = {}
 
-    baseline, settings = spec["baseline"], spec["significance"]
-    if baseline is None:
-        return
-    for name in spec["metrics"]:
-        for method in spec["methods"]:
-            if method == baseline:
-                continue
-            found = {}
-            for direction in spec["directions"]:
-                for test_set in spec["test_sets"]:
-                    ours = _results(spec, scores, method, direction, test_set, name)
-                    theirs = _results(spec, scores, baseline, direction, test_set, name)
-                    if ours and len(ours) == len(theirs):
-                        n = ours[0].n
-                        key = (direction, test_set)
-                        found[key] = (
-                            compare(ours, theirs, settings["test"], settings["rounds"], settings["seed"]), n
-                        )  # fmt: skip
-            corrected = holm({key: comparison.p_value for key, (comparison, _) in found.items()})
-            for key, (comparison, n) in found.items():
-                test = (
-                    f"paired {settings['test'].replace('_', ' ')}, {settings['rounds']} rounds, seed {settings['seed']}"
-                )
-                yield [
-                    name, key[0], method, baseline, f"{comparison.delta:.6f}", f"{corrected[key]:.6f}",
-                    f"{test}, Holm over {len(found)}", n,
-                ]  # fmt: skip
+    def look(method: str, direction: str, test_set: str, metric: str) -> Mapping[int, MetricResult]:
+        key = (method, direction, test_set, metric)
+        if key not in known:
+            known[key] = _results(spec, scores, *key)
+        return known[key]
+
+    return look
 
 
 def _results(
     spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]], method: str, direction: str, test_set: str, metric: str
-) -> list[MetricResult]:
-    found = []
+) -> dict[int, MetricResult]:
+    found = {}
     for seed in spec["seeds"]:
         lines = (scores.get((method, seed, on, direction, test_set)) for on in sorted(TABLE))
         entry = next((line for line in lines if line is not None), {}).get(metric)
         if entry is not None and "error" not in entry:
-            found.append(MetricResult.from_dict(entry))
+            found[seed] = MetricResult.from_dict(entry)
     return found
 
 
@@ -246,6 +233,7 @@ def _report_json(
         "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems],
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
+        "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
         "fairness": _fairness(spec, inputs),
         "failed": spec["_failed"],
         "learning_curves": _curves(spec, inputs),

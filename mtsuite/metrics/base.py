@@ -52,6 +52,8 @@ class Metric(ABC):
     """Scores hypotheses against references.  ``name`` is what recipes and ``scores.csv`` call it."""
 
     name: str
+    lower_is_better = False  # true of error rates; reports mark the best accordingly
+    several_references = False  # whether a segment can have alternatives
 
     def label(self) -> str:
         """The heading of its column: the name, or a fuller one where the name alone would mislead (COMET)."""
@@ -67,20 +69,39 @@ class Metric(ABC):
     ) -> MetricResult:
         """Score lists that ``score`` has already checked."""
 
-    def score(
-        self, direction: Direction, sources: Sequence[str], hypotheses: Sequence[str], references: Sequence[str]
+    def _score_alternatives(
+        self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[list[str]]
     ) -> MetricResult:
-        """Score one direction; all three sequences hold one segment a line, in the same order.
+        """The same where a segment has several references, each list holding one of every segment.
 
-        An empty hypothesis is a bad translation, not an error.  Raises MetricError when the numbers
-        of lines differ, when there are none, or when the metric cannot be computed here.
+        A metric that can do it overrides this and says so in ``several_references``.
+        """
+        raise MetricError(f"{self.name} reads one reference a segment; found {len(references)}.")
+
+    def score(
+        self,
+        direction: Direction,
+        sources: Sequence[str],
+        hypotheses: Sequence[str],
+        references: Sequence[str],
+        *alternatives: Sequence[str],
+    ) -> MetricResult:
+        """Score one direction; all sequences hold one segment a line, in the same order.
+
+        ``alternatives`` are further references of the same segments.  An empty hypothesis is a bad translation, not an
+        error.  Raises MetricError when the numbers of lines differ, when there are none, when the metric reads a single
+        reference but is given several, or when it cannot be computed here.
         """
         counts = (len(sources), len(hypotheses), len(references))
-        if len(set(counts)) != 1:
+        if len({*counts, *map(len, alternatives)}) != 1:
+            more = "".join(f" and {len(one)} further references" for one in alternatives)
             raise MetricError(
                 f"{self.name} {direction}: sources, hypotheses and references need the same number of lines; "
-                f"found {counts[0]} sources, {counts[1]} hypotheses and {counts[2]} references."
+                f"found {counts[0]} sources, {counts[1]} hypotheses and {counts[2]} references{more}."
             )
         if not counts[0]:
             raise MetricError(f"{self.name} {direction}: nothing to score, the files are empty.")
+        if alternatives:
+            every = [list(references), *map(list, alternatives)]
+            return self._score_alternatives(direction, list(sources), list(hypotheses), every)
         return self._score(direction, list(sources), list(hypotheses), list(references))

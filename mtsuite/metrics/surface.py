@@ -24,10 +24,11 @@ PROFILES = ("auto", "paper")
 _EXTRA = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]", "flores200": "sentencepiece"}
 
 
-class _Surface(Metric):
+class SurfaceMetric(Metric):
     """A metric of sacrebleu.  Subclasses say which one, with which options."""
 
     segment_scores = True
+    several_references = True
 
     @abstractmethod
     def _scorer(self, direction: Direction) -> Any:
@@ -41,10 +42,15 @@ class _Surface(Metric):
     def _score(
         self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[str]
     ) -> MetricResult:
+        return self._score_alternatives(direction, sources, hypotheses, [references])
+
+    def _score_alternatives(
+        self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[list[str]]
+    ) -> MetricResult:
         scorer = self._scorer(direction)
         # The three calls inside sacrebleu's corpus_score and PairedTest; its public functions do not
         # hand out the statistics of chrF and TER.
-        statistics = scorer._extract_corpus_statistics(hypotheses, [references])
+        statistics = scorer._extract_corpus_statistics(hypotheses, references)
         score = float(scorer._aggregate_and_compute(statistics).score)
         segments = None
         if self.segment_scores:
@@ -59,7 +65,7 @@ class _Surface(Metric):
         )
 
 
-class Bleu(_Surface):
+class Bleu(SurfaceMetric):
     """Corpus BLEU (Papineni et al., 2002).  ``profile`` is ``auto`` or ``paper``."""
 
     segment_scores = False  # without effective order a segment's BLEU means nothing
@@ -88,7 +94,7 @@ class SpBleu(Bleu):
         return "flores200"
 
 
-class Chrf(_Surface):
+class Chrf(SurfaceMetric):
     """chrF (Popović, 2015); with ``word_order=2`` chrF++ (Popović, 2017).  The same for all languages."""
 
     def __init__(self, word_order: int = 0, name: str = "chrF") -> None:
@@ -101,8 +107,14 @@ class Chrf(_Surface):
         return CHRF(word_order=self.word_order)
 
 
-class Ter(_Surface):
-    """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100."""
+class Ter(SurfaceMetric):
+    """Translation edit rate (Snover et al., 2006): lower is better, and it can exceed 100.
+
+    Chinese and Japanese have no blanks between words: there each character counts as a word (sacrebleu's normalization
+    with Asian support), as the signature says; a whole sentence would be one word otherwise.
+    """
+
+    lower_is_better = True
 
     def __init__(self, name: str = "TER") -> None:
         self.name = name
@@ -110,7 +122,8 @@ class Ter(_Surface):
     def _scorer(self, direction: Direction) -> Any:
         from sacrebleu.metrics import TER
 
-        return TER()
+        by_character = language(direction.target).script in ("Han", "Japanese")
+        return TER(normalized=by_character, asian_support=by_character)
 
 
 def _bleu(tokenizer: str, smooth: str) -> Any:

@@ -13,7 +13,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError, did_you_mean
 from mtsuite.recipe.checks_forgetting import check_forgetting
 from mtsuite.recipe.schema import Transfer
-from mtsuite.recipe.tree import Keys, Mapping, Node, Problem, Scalar, dotted
+from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Problem, Scalar, dotted
 from mtsuite.recipe.tree import scalars as _items
 
 _NAME = re.compile(r"[^\W_][\w.+-]*")
@@ -58,6 +58,10 @@ def _rows(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
     named: list[tuple[Keys, Node | None]] = [(("report", "baseline"), tree.get("report", "baseline"))]
     named += [(("transfer", "base"), tree.get("transfer", "base"))]
     named += _items(tree, "transfer", "methods")
+    pairs = tree.get("significance", "pairs")
+    for index, pair in enumerate(pairs.items if isinstance(pairs, Listing) else []):
+        rows_of_pair = pair.items if isinstance(pair, Listing) else []
+        named += [(("significance", "pairs", index, place), row) for place, row in enumerate(rows_of_pair)]
     for keys, node in named:
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in rows:
             message = f"{dotted(keys)}: {node.value!r} is not a row of methods. {did_you_mean(node.value, rows)}"

@@ -332,6 +332,19 @@ class Significance(Section):
         0.05, gt=0, lt=1, description="Level of the † in tables, after Holm's correction over directions."
     )
     seed: int = Field(12345, ge=1, description="Seed of the test.")
+    pairs: Literal["all"] | list[list[str]] = Field(
+        [],
+        description="Further rows to test against one another, besides the baseline: a list of pairs such as "
+        "`[[landermt, lora]]`, or `all`. They are in `significance.csv`, and a table shows them method by method.",
+    )
+
+    @field_validator("pairs")
+    @classmethod
+    def _two_rows(cls, value: str | list[list[str]]) -> str | list[list[str]]:
+        for pair in value if isinstance(value, list) else []:
+            if len(pair) != 2 or pair[0] == pair[1]:
+                raise ValueError(f"a pair is two different rows, such as [landermt, lora]; found [{', '.join(pair)}]")
+        return value
 
 
 # -- rows ---------------------------------------------------------------------------------------
@@ -498,6 +511,12 @@ class Recipe(Section):
                 f"report.baseline names a row that is not there: {self.report.baseline!r}; "
                 f"rows: {', '.join(self.methods)}"
             )
+        pairs = self.significance.pairs
+        for row in [row for pair in pairs for row in pair] if isinstance(pairs, list) else []:
+            if row not in self.methods:
+                raise ValueError(
+                    f"significance.pairs names a row that is not there: {row!r}; rows: {', '.join(self.methods)}"
+                )
         if self.transfer is not None:
             for row in [*self.transfer.methods, self.transfer.base]:
                 if row not in self.methods:

@@ -18,7 +18,8 @@ def select(
     Patterns are shell patterns over row names; several may stand in one text, separated by commas.  What refers to a
     row that went away follows:
 
-    - ``report.baseline`` is emptied, so there is no test;
+    - ``report.baseline`` is emptied, so there is no test against it;
+    - ``significance.pairs`` keeps the pairs of rows that are left;
     - ``transfer.methods`` keeps the rows that are left, and ``transfer`` goes when none is;
     - ``transfer.base`` stays a row when ``only`` leaves it out but asks for a matrix, since the matrix is a
       difference to it; when ``exclude`` names it, ``transfer`` goes;
@@ -57,6 +58,10 @@ def select(
     changes["methods"] = {name: row for name, row in recipe.methods.items() if name in kept}
     if recipe.report.baseline not in kept:
         changes["report"] = recipe.report.model_copy(update={"baseline": None})
+    pairs = recipe.significance.pairs
+    if isinstance(pairs, list):
+        left = [pair for pair in pairs if kept.issuperset(pair)]
+        changes["significance"] = recipe.significance.model_copy(update={"pairs": left})
     if seeds is not None:
         changes["seeds"] = _seeds(seeds)
     return recipe.model_copy(update=changes)

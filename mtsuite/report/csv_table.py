@@ -2,7 +2,8 @@
 
 ``en-de`` holds the number, ``en-de_sd`` the standard deviation over seeds, ``en-de_mark`` what the
 other formats show by type: ``best`` (bold), ``second`` (underlined) and † or ‡, separated by a blank.
-The sd and mark columns are there only where some row has one.  Holes are empty.
+The sd and mark columns are there only where some row has one.  Holes are empty.  Scores carry their signature in the
+last column; where directions have different ones, each signature stands behind the columns that it is of.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ def render_csv(table: Table) -> str:
     head = [table.key_heading, "label"]
     for column, sd, mark in zip(table.columns, with_sd, with_mark, strict=True):
         head += [column.key] + [f"{column.key}_sd"] * sd + [f"{column.key}_mark"] * mark
+    signature = _signature(table)
+    head += ["signature"] * bool(signature)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(head)
@@ -37,8 +40,18 @@ def render_csv(table: Table) -> str:
                 line.append("" if cell.sd is None else number(cell.sd))
             if with_mark[i]:
                 line.append(" ".join(part for part in (marks[i], cell.symbol) if part))
-        writer.writerow(line)
+        writer.writerow([*line, *[signature] * bool(signature)])
     return buffer.getvalue()
+
+
+def _signature(table: Table) -> str:
+    signed: dict[str, list[str]] = {}
+    for column in table.columns:
+        if column.signature:
+            signed.setdefault(column.signature, []).append(column.key)
+    if len(signed) < 2:
+        return "".join(signed)
+    return "; ".join(f"{' '.join(keys)}: {signature}" for signature, keys in signed.items())
 
 
 def number(value: float) -> str:

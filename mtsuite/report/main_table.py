@@ -9,13 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from mtsuite.report.failures import average_column
-from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, Score
+from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Comparison, Results, Score
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
 
 DECIMALS = 2
 BETTER_SYMBOL, WORSE_SYMBOL = "†", "‡"
-_AVERAGE_NAMES = frozenset({"average", "avg", "all"})
 
 
 @dataclass(frozen=True)
@@ -64,12 +63,14 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     Its standard deviation is that of the seeds' averages.
     """
     cells = _by_cell(results.scores, metric)
-    symbols = _symbols(results, metric)
+    tests = panel_tests(results.against_baseline, metric, panel)
+    symbols = {(c.method, c.direction): symbol_of(results, c) for c in tests}
     better: Better = "lower" if results.lower_is_better(metric) else "higher"
     testsets = panel.testsets
     columns = [Column("params", "Params")]
-    columns += [Column(d, d, testset, better) for d, testset in panel.columns]
-    columns.append(Column("average", "Avg.", "", better))
+    signed = {(s.direction, s.testset): s.signature for s in _panel_scores(results, metric, panel)}
+    columns += [Column(d, d, testset, better, signature=signed.get((d, testset), "")) for d, testset in panel.columns]
+    columns.append(Column(AVERAGE, "Avg.", "", better))
     beside = [average_column(results, name, panel.columns) for name in results.info.get("columns") or []]
     columns += [column for column, _, _ in beside]
     rows = []
@@ -79,7 +80,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
             per_direction = [dict(list(seeds.items())[:1]) for seeds in per_direction]
         found = [Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, d), "")) if seeds else Cell.hole()
                  for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
-        average = _average(per_direction, symbols.get((method, "average"), ""))
+        average = _average(per_direction, symbols.get((method, AVERAGE), ""))
         floor = method in FLOOR_ROWS
         row = (_params(results, method), *found, average, *(cell(method) for _, cell, _ in beside))
         rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
@@ -87,8 +88,16 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     name = slug(metric) + (f"-{panel.suffix}" if panel.suffix else "")
     table = Table(name, title, tuple(columns), tuple(rows))
     of_columns = [text for _, _, notes in beside for text in notes]
-    told = _notes(results, metric, panel, table, of_columns)
+    told = _notes(results, metric, panel, table, tests, of_columns)
     return Table(name, title, table.columns, table.rows, tuple(told))
+
+
+def _panel_scores(results: Results, metric: str, panel: Panel) -> list[Score]:
+    return [
+        s
+        for s in results.scores
+        if s.metric == metric and s.trained_on in TABLE and (s.direction, s.testset) in panel.columns
+    ]
 
 
 def _depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[str, float]]) -> bool:
@@ -141,33 +150,40 @@ def _params(results: Results, method: str) -> Cell:
     return Cell.empty() if value is None else Cell(count(value), value)
 
 
-def _symbols(results: Results, metric: str) -> dict[tuple[str, str], str]:
-    """(method, direction) to † or ‡; a comparison of averages goes under ``average``."""
-    symbols = {}
-    for c in results.comparisons:
-        if c.metric == metric and c.p_value < results.alpha and c.delta != 0:
-            gained = (c.delta < 0) == results.lower_is_better(metric)
-            direction = "average" if c.direction in _AVERAGE_NAMES else c.direction
-            symbols[c.method, direction] = BETTER_SYMBOL if gained else WORSE_SYMBOL
-    return symbols
+def panel_tests(comparisons: Iterable[Comparison], metric: str, panel: Panel) -> list[Comparison]:
+    """The comparisons that belong to a table; those of folders that do not name the test set belong to every one."""
+    testsets = panel.testsets
+    average = testsets[0] if len(testsets) == 1 else ""
+    columns = {*panel.columns, *((direction, "") for direction, _ in panel.columns), (AVERAGE, average), (AVERAGE, "")}
+    return [c for c in comparisons if c.metric == metric and (c.direction, c.testset) in columns]
+
+
+def symbol_of(results: Results, c: Comparison) -> str:
+    """† where the method is significantly better, ‡ where it is worse, else nothing."""
+    if c.p_value >= results.alpha or c.delta == 0:
+        return ""
+    return BETTER_SYMBOL if (c.delta < 0) == results.lower_is_better(c.metric) else WORSE_SYMBOL
 
 
 # -- notes under the table ------------------------------------------------------------------------
 
 
-def _notes(results: Results, metric: str, panel: Panel, table: Table, of_columns: Sequence[Note]) -> list[Note]:
-    rows = [
-        s
-        for s in results.scores
-        if s.metric == metric and s.trained_on in TABLE and (s.direction, s.testset) in panel.columns
-    ]
+def _notes(
+    results: Results,
+    metric: str,
+    panel: Panel,
+    table: Table,
+    tests: Sequence[Comparison] = (),
+    of_columns: Sequence[Note] = (),
+) -> list[Note]:
+    rows = _panel_scores(results, metric, panel)
     found = [note(_reading(results, metric, table))]
     found += [note(text) for text in _signature_notes(metric, rows, panel)]
     found += of_columns
     text = str(results.info.get("metric_notes", {}).get(metric) or "")
     if text:
         found.append(note(text))
-    found += [note(text) for text in _significance_notes(results, metric, table)]
+    found += [note(text) for text in _significance_notes(results, tests, table)]
     found += [note(text) for text in _hole_notes(results, table)]
     found += [note(text) for text in _seed_notes(results, metric, panel)]
     return found + common_notes(results)
@@ -227,20 +243,42 @@ def _signature_notes(metric: str, rows: Sequence[Score], panel: Panel) -> list[s
     return notes
 
 
-def _significance_notes(results: Results, metric: str, table: Table) -> list[str]:
-    tests = [c for c in results.comparisons if c.metric == metric]
+def _significance_notes(results: Results, tests: Sequence[Comparison], table: Table) -> list[str]:
     if not tests:
         return []
     baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]
-    kinds = listed([one_line(k) for k in dict.fromkeys(c.test for c in tests)])
-    sizes = listed(list(dict.fromkeys(c.n for c in tests if c.n)))
     text = (
         f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than {listed(baselines)} "
-        f"(p < {results.alpha:g} after correction; {kinds}{f'; n = {sizes}' if sizes else ''})."
+        f"({tests_said(results, tests)})."
     )
     if not any(cell.symbol for row in table.rows for cell in row.cells):
         text += " No difference is significant."
     return [text]
+
+
+def tests_said(results: Results, tests: Sequence[Comparison]) -> str:
+    """What stands in brackets behind †: level, correction, test, rounds, seed, n, and what is asked of seeds."""
+    single = [c for c in tests if c.direction != AVERAGE]
+    average = [c for c in tests if c.direction == AVERAGE]
+    kinds = listed([one_line(k) for k in dict.fromkeys(c.test for c in single)])
+    sizes = listed(list(dict.fromkeys(c.n for c in single if c.n)))
+    parts = [f"p < {results.alpha:g} after correction" if single else f"p < {results.alpha:g}"]
+    parts += [f"{kinds}{f'; n = {sizes}' if sizes else ''}"] if single else []
+    if average:
+        shared = next((c.test.partition(", Holm")[0] for c in single), "")
+        kinds = listed([one_line(k.removeprefix(f"{shared}, ")) for k in dict.fromkeys(c.test for c in average)])
+        parts.append(f"the average, which is not of Holm's family: {kinds}")
+    counted = list(dict.fromkeys(c.seeds for c in tests if c.p_seeds is not None))
+    if counted:
+        sides = [one.split("/") for one in counted]
+        seeds = listed([ours if ours == theirs else f"{ours} against {theirs}" for ours, theirs in sides])
+        parts.append(
+            f"where trainings vary, the difference must exceed their variation too: Welch's t-test over {seeds} "
+            f"training seeds, p < {results.alpha:g}, not corrected"
+        )
+    elif any(c.seeds == "1/1" for c in tests):
+        parts.append("one training seed: variation between trainings is not tested")
+    return "; ".join(parts)
 
 
 def _hole_notes(results: Results, table: Table) -> list[str]:

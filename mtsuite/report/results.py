@@ -33,7 +33,12 @@ COST_NUMBERS = (
 )
 COST_COLUMNS = ("method", "seed", *COST_NUMBERS)
 FAILURE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "measure", "value", "n", "signature")
+AVERAGE = "average"  # what stands for a direction where a number is of their mean
 SIGNIFICANCE_COLUMNS = ("metric", "direction", "method", "baseline", "delta", "p_value", "test", "n")
+# Not in folders of earlier versions: p over segments and over training seeds before correction, and how many seeds
+# both rows had ("3/3").
+SIGNIFICANCE_MORE = ("testset", "p_segments", "p_seeds", "seeds")
+INTERVAL_COLUMNS = ("metric", "method", "direction", "low", "high", "level", "test", "n", "testset")
 
 PERPLEXITY_COLUMNS = (
     "method",
@@ -73,7 +78,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One row of significance.csv.  ``delta`` = method − baseline in the metric's points; ``p_value`` is corrected."""
+    """One row of significance.csv.  ``delta`` = method − baseline in the metric's points; ``p_value`` is corrected.
+
+    ``direction`` is ``average`` for the mean over directions.  ``p_segments`` and ``p_seeds`` are the single tests'
+    before correction, None where there was none; ``testset`` is empty in folders of earlier versions and for an average
+    over several.
+    """
 
     metric: str
     direction: str
@@ -83,6 +93,10 @@ class Comparison:
     p_value: float
     test: str
     n: str
+    testset: str = ""
+    p_segments: float | None = None
+    p_seeds: float | None = None
+    seeds: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,6 +167,11 @@ class Results:
     @property
     def alpha(self) -> float:
         return float(self.info.get("significance_alpha", 0.05))
+
+    @property
+    def against_baseline(self) -> list[Comparison]:
+        """The comparisons with the report's baseline, without those of other pairs; all where none is named."""
+        return [c for c in self.comparisons if c.baseline == self.info.get("baseline", c.baseline)]
 
     def label(self, method: str) -> str:
         return str(self.info.get("labels", {}).get(method, method))
@@ -315,6 +334,10 @@ def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
         p_value=_number(path, line, "p_value", row["p_value"]),
         test=row["test"],
         n=row["n"],
+        testset=row.get("testset", ""),
+        p_segments=_number(path, line, "p_segments", row["p_segments"]) if row.get("p_segments") else None,
+        p_seeds=_number(path, line, "p_seeds", row["p_seeds"]) if row.get("p_seeds") else None,
+        seeds=row.get("seeds", ""),
     )
 
 

@@ -2,43 +2,60 @@
 
 from __future__ import annotations
 
-from mtsuite.report.main_table import BETTER_SYMBOL, WORSE_SYMBOL, change_text
-from mtsuite.report.results import Comparison, Results
+from collections.abc import Sequence
+
+from mtsuite.report.main_table import (
+    BETTER_SYMBOL,
+    WORSE_SYMBOL,
+    Panel,
+    change_text,
+    panel_tests,
+    panels,
+    symbol_of,
+    tests_said,
+)
+from mtsuite.report.pairs_table import pairs_table
+from mtsuite.report.results import AVERAGE, Comparison, Results
 from mtsuite.report.table import Cell, Column, Row, Table, note
 from mtsuite.report.text import listed, slug
 
 
 def significance_tables(results: Results) -> list[tuple[str, Table]]:
-    """(metric, table) for each metric that was tested, in the report's order."""
-    found = {metric: [c for c in results.comparisons if c.metric == metric] for metric in results.metrics}
-    return [(metric, _table(results, metric, tests)) for metric, tests in found.items() if tests]
+    """(metric, table) for each metric that was tested, in the report's order: against the baseline, then all pairs."""
+    found = []
+    for metric in results.metrics:
+        for panel in panels(results, metric):
+            tests = panel_tests(results.against_baseline, metric, panel)
+            if tests:
+                found.append((metric, _table(results, metric, panel, tests)))
+            pairs = pairs_table(results, metric, panel)
+            if pairs is not None:
+                found.append((metric, pairs))
+    return found
 
 
-def _table(results: Results, metric: str, tests: list[Comparison]) -> Table:
+def _table(results: Results, metric: str, panel: Panel, tests: Sequence[Comparison]) -> Table:
     cells = {(c.method, c.direction): _cell(results, c) for c in tests}
     tested = {c.direction for c in tests}
     directions = [d for d in results.directions if d in tested]
-    directions += [d for d in dict.fromkeys(c.direction for c in tests) if d not in directions]
+    columns = [Column(d, d) for d in directions] + [Column(AVERAGE, "Avg.")] * (AVERAGE in tested)
     rows = [
-        Row(method, results.label(method), tuple(cells.get((method, d), Cell.empty()) for d in directions))
+        Row(method, results.label(method), tuple(cells.get((method, c.key), Cell.empty()) for c in columns))
         for method in results.methods
         if any(c.method == method for c in tests)
     ]
-    baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]
-    kinds = listed(list(dict.fromkeys(c.test for c in tests)))
+    baselines = listed([results.label(b) for b in dict.fromkeys(c.baseline for c in tests)])
     notes = (
-        note(f"Difference from {listed(baselines)} in {metric} points, with its p-value after correction ({kinds})."),
+        note(f"Difference from {baselines} in {metric} points, with its p-value ({tests_said(results, tests)})."),
         note(f"{BETTER_SYMBOL} better, {WORSE_SYMBOL} worse with p < {results.alpha:g}."),
     )
-    title = f"{results.title}: {metric}, difference from {listed(baselines)}"
-    return Table(f"significance-{slug(metric)}", title, tuple(Column(d, d) for d in directions), tuple(rows), notes)
+    title = f"{results.title}: {metric}, difference from {baselines}" + (f" ({panel.suffix})" if panel.suffix else "")
+    name = f"significance-{slug(metric)}" + (f"-{panel.suffix}" if panel.suffix else "")
+    return Table(name, title, tuple(columns), tuple(rows), notes)
 
 
 def _cell(results: Results, c: Comparison) -> Cell:
-    symbol = ""
-    if c.p_value < results.alpha and c.delta != 0:
-        symbol = BETTER_SYMBOL if (c.delta < 0) == results.lower_is_better(c.metric) else WORSE_SYMBOL
-    return Cell(f"{change_text(c.delta)} ({p_text(c.p_value)})", c.delta, symbol=symbol)
+    return Cell(f"{change_text(c.delta)} ({p_text(c.p_value)})", c.delta, symbol=symbol_of(results, c))
 
 
 def p_text(p: float) -> str:

@@ -32,7 +32,8 @@ Better = Literal["higher", "lower"]
 class Column:
     """A column: ``key`` is its name in CSV, ``label`` what people see, ``group`` a heading shared with neighbours.
 
-    ``better`` says which numbers win; None (parameters, times) leaves the column without marks.
+    ``better`` says which numbers win; None (parameters, times) leaves the column without marks.  ``signature`` says how
+    its scores were made; people read it in the notes, CSV has it beside the numbers.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Column:
     group: str = ""
     better: Better | None = None
     numeric: bool = True
+    signature: str = ""
 
 
 @dataclass(frozen=True)

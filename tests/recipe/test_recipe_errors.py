@@ -8,6 +8,7 @@ import sys
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from mtsuite.errors import RecipeError
 from mtsuite.recipe import read_recipe
 
 from .conftest import SMALL, Message, Write
@@ -173,6 +174,20 @@ def test_forgiven_spellings(write: Write) -> None:
     assert recipe.model.revision == "0012"
     assert recipe.report.floor is False
     assert recipe.translate.batch_size == 50
+
+
+def test_pairs_are_two_rows_that_are_there(write: Write) -> None:
+    read = read_recipe(write(SMALL + "significance: {pairs: [[lora, zero-shot]]}\n"))
+    assert read.recipe.significance.pairs == [["lora", "zero-shot"]]
+    for pairs, said in (
+        ("[[lora, zero-shoot]]",
+         "significance.pairs[0][1]: 'zero-shoot' is not a row of methods. Did you mean 'zero-shot'"),
+        ("[[lora, lora]]", "a pair is two different rows, such as [landermt, lora]; found [lora, lora]"),
+        ("[[lora]]", "a pair is two different rows"),
+    ):  # fmt: skip
+        with pytest.raises(RecipeError) as caught:
+            read_recipe(write(SMALL + f"significance: {{pairs: {pairs}}}\n"))
+        assert said in str(caught.value), str(caught.value)
 
 
 class Config(BaseModel):

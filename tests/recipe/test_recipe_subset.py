@@ -51,6 +51,12 @@ def test_baseline_goes_with_its_row() -> None:
     assert select(recipe, ["lora", "full"]).report.baseline == "full"
 
 
+def test_pairs_keep_those_of_rows_that_are_left() -> None:
+    recipe = make(significance={"pairs": [["full", "lora"], ["lora", "lora-r32"]]})
+    assert select(recipe, ["lora*"]).significance.pairs == [["lora", "lora-r32"]]
+    assert select(make(significance={"pairs": "all"}), ["lora*"]).significance.pairs == "all"
+
+
 def test_transfer_follows() -> None:
     recipe = make(transfer={"methods": ["full", "lora"]})
     one = select(recipe, ["lora"])
