@@ -15,6 +15,7 @@ from typing import Any
 from mtsuite.chart import Chart, check
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
+from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
@@ -63,13 +64,16 @@ Line = tuple[str, int, str, str, str]  # method, seed, trained_on, direction, te
 
 
 def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict[str, Any]]:
-    """Metric -> result or error, of every line that was scored."""
+    """Metric -> result or error, of every line that was scored; a metric that could not be had is absent."""
     found: dict[Line, dict[str, Any]] = {}
+    comet = {name: read_results(inputs[key])[0] for name, key in spec["comet"].items() if key in inputs}
     for line in spec["lines"]:
         folder = inputs.get(line["scores"])
         if folder is not None:
             key = (line["method"], line["seed"], line["trained_on"], line["direction"], line["test_set"])
             found[key] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+            of_comet = {name: results.get(line["translations"]) for name, results in comet.items()}
+            found[key] |= {name: result.to_dict() for name, result in of_comet.items() if result is not None}
     return found
 
 
@@ -81,7 +85,7 @@ def _segments(spec: dict[str, Any], corpus: Path, scores: Mapping[Line, dict[str
         if trained_on in TABLE:
             by_metric = found.setdefault((direction, test_set), {})
             for name in spec["metrics"]:
-                if metrics[name].get("segments") is not None:
+                if metrics.get(name, {}).get("segments") is not None:
                     rows = by_metric.setdefault(name, {})
                     rows.setdefault(method, {})[str(seed)] = metrics[name]["segments"]
     made = []
@@ -95,8 +99,8 @@ def _segments(spec: dict[str, Any], corpus: Path, scores: Mapping[Line, dict[str
 def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> Iterable[list[Any]]:
     for (method, seed, trained_on, direction, test_set), metrics in scores.items():
         for name in spec["metrics"]:
-            entry = metrics[name]
-            if "error" not in entry:
+            entry = metrics.get(name, {})
+            if "score" in entry:
                 score = f"{entry['score']:.6f}"
                 yield [method, seed, trained_on, direction, test_set, name, score, entry["signature"], entry["n"]]
 
@@ -108,7 +112,8 @@ def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[lis
     """
     decoded: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for line in spec["lines"]:
-        if line["trained_on"] in TABLE and line["translations"] in inputs:
+        outside = line["method"] in spec["external"]
+        if line["trained_on"] in TABLE and line["translations"] in inputs and not outside:
             decoded.setdefault((line["method"], line["seed"]), []).append(_summary(inputs[line["translations"]]))
     for (method, seed), translations in decoded.items():
         seconds = sum(t.get("translate_seconds", 0.0) for t in translations)
@@ -213,13 +218,18 @@ def _report_json(
         f"{name}: {entry[name]['error']}"
         for entry in scores.values()
         for name in spec["metrics"]
-        if "error" in entry[name]
+        if "error" in entry.get(name, {})
     }
+    problems_of_comet = [
+        f"{name}: {problem}"
+        for name, key in spec["comet"].items()
+        if key in inputs and (problem := read_results(inputs[key])[1])
+    ]
     base = _summary(inputs["base"])
     return {
         **spec["report"],
         "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
-        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems],
+        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems_of_comet, *problems],
         "metric_notes": _metric_notes(spec),
         "fairness": _fairness(spec, inputs),
         "failed": spec["_failed"],
@@ -232,18 +242,17 @@ def _count(parameters: int) -> str:
 
 
 def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
-    if "COMET" not in spec["metrics"]:
-        return {}
-    if spec["_comet"]["checkpoint"] != "embedded":
+    if not spec["embedded_comet"]:
         return {}
     from mtsuite.metrics.comet import EMBEDDED
 
     card = json.loads((EMBEDDED / "card.json").read_text(encoding="utf-8"))
     agreement = card["agreement"]
-    return {
-        "COMET": f"{card['about']} On {agreement['sentences']:,} held-out sentences its Kendall tau with the known "
+    note = (
+        f"{card['about']} On {agreement['sentences']:,} held-out sentences its Kendall tau with the known "
         f"severity of what was broken is {agreement['tau']:.2f} (chrF's: {agreement['tau_of_chrf']:.2f})."
-    }
+    )
+    return dict.fromkeys(spec["embedded_comet"], note)
 
 
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:

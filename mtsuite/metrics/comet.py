@@ -173,7 +173,7 @@ class Comet(Metric):
 
     def signature(self, direction: Direction) -> str:
         """``COMET-embedded (unbabel-comet 2.2.7)``, with the revision of a hub model.  Loads the checkpoint."""
-        about = self._scorer().describe()
+        about = self.scorer().describe()
         return f"{self.label()} ({self._details(about)})"
 
     def _details(self, about: dict[str, Any]) -> str:
@@ -186,13 +186,14 @@ class Comet(Metric):
             details.append("reference-free")
         return ", ".join(details)
 
-    def _scorer(self) -> Scorer:
+    def scorer(self) -> Scorer:
+        """The loaded checkpoint.  Raises MetricError when COMET cannot run or the checkpoint cannot be read."""
         return load_scorer(self.checkpoint, self.python, self.device, self.precision)
 
     def _score(
         self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[str]
     ) -> MetricResult:
-        scores = self._scorer().score(sources, hypotheses, references, batch_size=self.batch_size)
+        scores = self.scorer().score(sources, hypotheses, references, batch_size=self.batch_size)
         segments = [100.0 * score for score in scores]
         return MetricResult(
             metric=self.name,

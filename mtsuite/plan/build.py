@@ -20,8 +20,10 @@ from mtsuite.identity import identity
 from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train, main_phase
 from mtsuite.plan.broken import BrokenRow
+from mtsuite.plan.comet import comet_job, comet_settings
+from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
-from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
+from mtsuite.plan.keys import VERSIONS, checkpoint_identity
 from mtsuite.plan.known import known_configuration, layer_count, window
 from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
@@ -41,7 +43,7 @@ class Line:
     trained_on: str
     direction: str
     test_set: str
-    translations: str  # key of the translate job
+    translations: str  # key of the translate job, or of the external one
     scores: str  # key of the score job
 
 
@@ -63,6 +65,7 @@ class Training:
 class Planned:
     """A plan and what its results will be put together from.
 
+    ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
     ``broken`` are the rows whose method's own code fails; they have no jobs, and ``methods`` has them not.
     """
 
@@ -75,6 +78,8 @@ class Planned:
     broken: list[BrokenRow] = field(default_factory=list)
     corpus: str = ""
     base: str = ""
+    comet: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, str] = field(default_factory=dict)
 
 
 def make_plan(read: ReadRecipe) -> Planned:
@@ -106,15 +111,11 @@ class _Planner:
         recipe = self.recipe
         self.out.corpus = self._corpus()
         self.out.base = self._base()
-        comet = (
-            comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
-        )
+        columns = comet_settings(recipe)
         self.score_spec = {
             "version": VERSIONS["score"],
-            "metrics": list(recipe.metrics.names),
+            "metrics": [name for name in recipe.metrics.names if name not in columns],
             "profile": recipe.metrics.profile,
-            "comet": comet,
-            "_comet": recipe.metrics.comet.model_dump(mode="json"),
         }
         if recipe.report.floor:
             for direction in recipe.directions:
@@ -132,7 +133,23 @@ class _Planner:
                 for name in recipe.transfer.methods:
                     if name in self.methods:
                         self._transfer(name, seed)
+        for name in recipe.external:
+            self._external(name)
+        for name, settings in columns.items():
+            job = comet_job(name, settings, recipe, self.out.lines, self.out.corpus, self.folder, self._error)
+            self.out.comet[name] = self.out.plan.add(job)
         return self.out
+
+    def _external(self, name: str) -> None:
+        """A row of files; like an untrained row it is the same under every seed."""
+        recipe, row = self.recipe, self.recipe.external[name]
+        texts = [(direction, test_set) for direction in recipe.directions for test_set in self._test_sets(direction)]
+        jobs, missing = external_jobs(name, row, texts, self.out.corpus, self.folder, self._error)
+        self.out.outside[name] = external_note(row, missing)
+        for (direction, test_set), job in jobs.items():
+            translations = self.out.plan.add(job)
+            for seed in recipe.seeds:
+                self._scored(name, seed, ALL, direction, test_set, translations)
 
     def _separate(self, name: str, seed: int) -> None:
         """One model a direction, each with the direction's share of the updates that joint training has."""
@@ -198,9 +215,10 @@ class _Planner:
     def _check_metrics(self) -> None:
         from mtsuite.metrics.registry import metric_names
 
+        known = [*metric_names(), *self.recipe.metrics.more_comet]
         for index, name in enumerate(self.recipe.metrics.names):
-            if name not in metric_names():
-                hint = did_you_mean(name, metric_names())
+            if name not in known:
+                hint = did_you_mean(name, known)
                 raise self._error(("metrics", "names", index), f"unknown metric {name!r}. {hint}")
 
     def _check_model(self) -> None:
@@ -452,16 +470,22 @@ class _Planner:
             translations = self.out.plan.add(
                 Job("translate", f"{name}{on}: translate {direction}", spec, inputs, cost=2.0)
             )
-            scores = self.out.plan.add(
-                Job(
-                    "score",
-                    f"{name}{on}: score {direction}",
-                    {**self.score_spec, "direction": direction, "test_set": test_set},
-                    {"corpus": self.out.corpus, "translations": translations},
-                    cost=0.5,
-                )
+            self._scored(name, seed, trained_on, direction, test_set, translations, on)
+
+    def _scored(
+        self, name: str, seed: int, trained_on: str, direction: str, test_set: str, translations: str, on: str = ""
+    ) -> None:
+        """The score job of a text, and the line that both make."""
+        scores = self.out.plan.add(
+            Job(
+                "score",
+                f"{name}{on}: score {direction}",
+                {**self.score_spec, "direction": direction, "test_set": test_set},
+                {"corpus": self.out.corpus, "translations": translations},
+                cost=0.5,
             )
-            self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
+        )
+        self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
 
     def _test_sets(self, direction: str) -> list[str]:
         from mtsuite.data.corpus import VALIDATION

@@ -15,21 +15,23 @@ def select(
 ) -> Recipe:
     """The recipe with the rows that match ``only`` (all when empty) and do not match ``exclude``.
 
-    Patterns are shell patterns over row names; several may stand in one text, separated by commas.  What refers to a
-    row that went away follows:
+    Patterns are shell patterns over row names, of methods and external rows; several may stand in one text, separated by
+    commas.  What refers to a row that went away follows:
 
     - ``report.baseline`` is emptied, so there is no test;
     - ``transfer.methods`` keeps the rows that are left, and ``transfer`` goes when none is;
     - ``transfer.base`` stays a row when ``only`` leaves it out but asks for a matrix, since the matrix is a
       difference to it; when ``exclude`` names it, ``transfer`` goes.
 
-    Raises RecipeError for a pattern that matches nothing, when no row is left, and for seeds that are named twice.
+    Raises RecipeError for a pattern that matches nothing, when no row of methods is left, and for seeds that are named
+    twice.
     """
-    names = list(recipe.methods)
+    names = [*recipe.methods, *recipe.external]
     wanted, unwanted = _matches("--only", only, names), _matches("--exclude", exclude, names)
     kept = {name for name in names if (not list(only) or name in wanted) and name not in unwanted}
-    if not kept:
-        raise RecipeError(f"--only and --exclude leave no row. Rows: {', '.join(names)}.")
+    if not kept & set(recipe.methods):
+        beside = " beside the external ones" if kept else ""
+        raise RecipeError(f"--only and --exclude leave no row{beside}. Rows: {', '.join(recipe.methods)}.")
     changes: dict[str, Any] = {}
     transfer = recipe.transfer
     if transfer is not None:
@@ -40,6 +42,7 @@ def select(
         elif transfer.methods or transfer.base not in kept:
             changes["transfer"] = None
     changes["methods"] = {name: row for name, row in recipe.methods.items() if name in kept}
+    changes["external"] = {name: row for name, row in recipe.external.items() if name in kept}
     if recipe.report.baseline not in kept:
         changes["report"] = recipe.report.model_copy(update={"baseline": None})
     if seeds is not None:

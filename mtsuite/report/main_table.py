@@ -75,9 +75,10 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
         found = [Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, d), "")) if seeds else Cell.hole()
                  for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
         average = _average(per_direction, symbols.get((method, "average"), ""))
-        floor = method in FLOOR_ROWS
+        beside = method in FLOOR_ROWS or method in results.external
+        rule = method in FLOOR_ROWS or (method in results.external and not any(r.key in results.external for r in rows))
         row = (_params(results, method), *found, average)
-        rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
+        rows.append(Row(method, results.label(method), row, ranked=not beside, rule_above=rule))
     title = f"{results.title}: {metric}" + (f" ({listed(testsets)})" if any(testsets) else "")
     name = slug(metric) + (f"-{panel.suffix}" if panel.suffix else "")
     table = Table(name, title, tuple(columns), tuple(rows))
@@ -192,9 +193,12 @@ def _reading(results: Results, metric: str, table: Table) -> str:
     text = f"{metric}, {sense}; best in bold, second best underlined (by the numbers as displayed)."
     if any(cell.sd_text for row in table.rows for cell in row.cells):
         text += " Mean over seeds ± sample standard deviation."
-    if any(not row.ranked for row in table.rows):
-        floors = [row.label for row in table.rows if not row.ranked]
+    floors = [row.label for row in table.rows if row.key in FLOOR_ROWS]
+    if floors:
         text += f" {listed(floors)}: a floor, not a method; never marked."
+    outside = [row.label for row in table.rows if row.key in results.external]
+    if outside:
+        text += f" {listed(outside)}: made elsewhere, outside of the comparison's budget; never marked."
     return text
 
 
