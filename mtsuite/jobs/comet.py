@@ -6,6 +6,7 @@ One job a column.  Its key changes with every row, so what was scored is kept by
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,9 @@ from mtsuite.errors import MetricError
 from mtsuite.jobs.context import INCOMPLETE, JobContext
 from mtsuite.metrics.base import MetricResult
 from mtsuite.metrics.comet import Comet
-from mtsuite.metrics.comet_batch import Text, score_texts
+from mtsuite.metrics.comet_batch import Segments, Text, score_segments
 from mtsuite.metrics.comet_files import ScoreFile, read_scores, text_hash
-from mtsuite.metrics.segment_cache import SegmentCache
+from mtsuite.metrics.segment_cache import SegmentCache, write_whole
 
 CACHE = "comet-cache"
 SCORES = "scores.json"
@@ -76,11 +77,30 @@ def _texts(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Text]:
 def _computed(
     spec: dict[str, Any], texts: Mapping[str, Text], context: JobContext
 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Score what the cache lacks; where it has everything, the checkpoint is not even loaded."""
     settings = {key: value for key, value in spec["_comet"].items() if key != "scores"}
     metric = Comet(name=spec["metric"], **settings)
+    root = context.shared / CACHE
+    whose = json.dumps([spec["checkpoint"], spec["software"], spec["precision"]])
+    card = root / "described" / f"{hashlib.sha256(whose.encode()).hexdigest()[:16]}.json"
+    if card.is_file():
+        about = json.loads(card.read_text(encoding="utf-8"))
+        segments = Segments.of(texts, references=about["references"])
+        with _cache(root, metric, spec, about) as cache:
+            if not segments.unknown(cache):
+                return _written(metric.signature_of(about), segments.scores(cache), len(segments.by_key), 0)
     context.progress(step=0, text=f"loading {metric.label()}")
     scorer = metric.scorer()
     about = scorer.describe()
+    segments = Segments.of(texts, references=about["references"])
+    with _cache(root, metric, spec, about) as cache:
+        count = score_segments(segments, scorer, cache, batch_size=metric.batch_size, progress=context.progress)
+        write_whole(card, json.dumps(about) + "\n")
+        return _written(metric.signature_of(about), segments.scores(cache), len(segments.by_key), count)
+
+
+def _cache(root: Path, metric: Comet, spec: dict[str, Any], about: Mapping[str, Any]) -> SegmentCache:
+    """Scores of this checkpoint by this software; numbers of a CPU and of a CUDA device differ in the last digits."""
     whose = {
         "checkpoint": str(spec["checkpoint"]),
         "revision": str(about["revision"]),
@@ -88,15 +108,18 @@ def _computed(
         "precision": metric.precision,
         "device": str(about["device"]).partition(":")[0],
     }
-    with SegmentCache(context.shared / CACHE, metric.label().removeprefix("COMET-"), whose) as cache:
-        scored = score_texts(texts, scorer, cache, batch_size=metric.batch_size, progress=context.progress)
-    signature = metric.signature(Direction("en", "de"))  # the same for every direction
-    segments = {key: [100.0 * score for score in scores] for key, scores in scored.scores.items()}
+    return SegmentCache(root, metric.label().removeprefix("COMET-"), whose)
+
+
+def _written(
+    signature: str, scores: Mapping[str, list[float]], distinct: int, scored: int
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    segments = {key: [100.0 * score for score in found] for key, found in scores.items()}
     summary = {
         "texts": len(segments),
         "segments": sum(map(len, segments.values())),
-        "distinct": scored.distinct,
-        "scored": scored.scored,
+        "distinct": distinct,
+        "scored": scored,
         "signature": signature,
     }
     return {"signature": signature, "texts": segments}, summary

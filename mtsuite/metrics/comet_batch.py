@@ -29,75 +29,72 @@ class Text:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Scores as COMET gives them (about 0 to 1), by text.
+class Segments:
+    """The distinct segments of many texts: by key, and the keys of each text's lines."""
 
-    ``distinct`` segments are in the texts; ``scored`` of them were scored now, the others were known.
-    """
+    by_key: dict[str, tuple[str, str, str]]
+    keys: dict[str, list[str]]
 
-    scores: dict[str, list[float]]
-    distinct: int
-    scored: int
+    @classmethod
+    def of(cls, texts: Mapping[str, Text], *, references: bool) -> Segments:
+        """Take texts apart; without ``references`` the checkpoint does not read them and they make no difference.
+
+        Raises MetricError when a text's parts differ in length.
+        """
+        found = cls({}, {})
+        for name, text in texts.items():
+            counts = [len(part) for part in (text.sources, text.hypotheses, text.references)]
+            if len(set(counts)) != 1:
+                raise MetricError(
+                    f"{name}: expected as many hypotheses and references as sources; found {counts[0]} sources, "
+                    f"{counts[1]} hypotheses and {counts[2]} references."
+                )
+            found.keys[name] = []
+            for source, hypothesis, reference in zip(text.sources, text.hypotheses, text.references, strict=True):
+                # Stripped as `comet-score` does.
+                segment = (source.strip(), hypothesis.strip(), reference.strip() if references else "")
+                key = segment_key(*(segment if references else segment[:2]))
+                found.by_key[key] = segment
+                found.keys[name].append(key)
+        return found
+
+    def unknown(self, cache: SegmentCache) -> list[str]:
+        """Keys that the cache has not, by length of the segment."""
+        new = [key for key in self.by_key if key not in cache]
+        return sorted(new, key=lambda key: (sum(map(len, self.by_key[key])), self.by_key[key]))
+
+    def scores(self, cache: SegmentCache) -> dict[str, list[float]]:
+        """The scores of each text's lines, all of which the cache has."""
+        return {name: [cache[key] for key in keys] for name, keys in self.keys.items()}
 
 
-def score_texts(
-    texts: Mapping[str, Text],
+def score_segments(
+    segments: Segments,
     scorer: Scorer,
     cache: SegmentCache,
     *,
     batch_size: int = 64,
     progress: Callable[..., None] = lambda **_: None,
-) -> Scored:
-    """Score all texts; what the cache knows is not scored, what is scored goes into it chunk by chunk.
+) -> int:
+    """Score what the cache does not know, and keep it there, in chunks of whole batches that take ``CHUNK_SECONDS``.
 
-    Raises MetricError when a text's parts differ in length, or when the checkpoint gives no number for a segment.
+    Returns how many segments were scored.  Raises MetricError when the checkpoint gives no number for one.
     """
-    reads_references = bool(scorer.describe()["references"])
-    keys: dict[str, list[str]] = {}
-    segments: dict[str, tuple[str, str, str]] = {}
-    for name, text in texts.items():
-        keys[name] = []
-        try:
-            lines = list(zip(text.sources, text.hypotheses, text.references, strict=True))
-        except ValueError:
-            counts = (
-                f"{len(text.sources)} sources, {len(text.hypotheses)} hypotheses, {len(text.references)} references"
-            )
-            raise MetricError(f"{name}: a text needs the same number of each; found {counts}.") from None
-        for source, hypothesis, reference in lines:
-            # Stripped as `comet-score` does; what the checkpoint does not read is no part of a segment.
-            segment = (source.strip(), hypothesis.strip(), reference.strip() if reads_references else "")
-            key = segment_key(*(segment if reads_references else segment[:2]))
-            keys[name].append(key)
-            segments[key] = segment
-    new = [key for key in segments if key not in cache]
-    new.sort(key=lambda key: (sum(map(len, segments[key])), segments[key]))
-    _score(new, segments, scorer, cache, batch_size, progress)
-    return Scored({name: [cache[key] for key in found] for name, found in keys.items()}, len(segments), len(new))
-
-
-def _score(
-    new: Sequence[str],
-    segments: Mapping[str, tuple[str, str, str]],
-    scorer: Scorer,
-    cache: SegmentCache,
-    batch_size: int,
-    progress: Callable[..., None],
-) -> None:
-    """Score ``new`` in order, in chunks of whole batches that take about ``CHUNK_SECONDS``."""
+    new = segments.unknown(cache)
     batches, start = 1, 0
     while start < len(new):
         chunk = new[start : start + batches * batch_size]
-        sources, hypotheses, references = (list(part) for part in zip(*(segments[key] for key in chunk), strict=True))
+        parts = zip(*(segments.by_key[key] for key in chunk), strict=True)
+        sources, hypotheses, references = (list(part) for part in parts)
         began = time.perf_counter()
         scores = scorer.score(sources, hypotheses, references, batch_size)
         took = (time.perf_counter() - began) / batches
         for key, score in zip(chunk, scores, strict=True):
             if not math.isfinite(score):
-                raise MetricError(
-                    f"the checkpoint gave {score} for a segment; its hypothesis: {segments[key][1][:200]!r}."
-                )
+                hypothesis = segments.by_key[key][1][:200]
+                raise MetricError(f"The checkpoint gave {score} for a segment; its hypothesis: {hypothesis!r}.")
         cache.add(dict(zip(chunk, scores, strict=True)))
         start += len(chunk)
         batches = max(1, min(MOST_BATCHES, round(CHUNK_SECONDS / max(took, 1e-6))))
         progress(step=start, total=len(new), text="segments")
+    return len(new)

@@ -38,9 +38,7 @@ class SegmentCache:
         self.folder = root / f"{readable}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not (self.folder / "about.json").is_file():
-            draft = self.folder / f".about-{uuid.uuid4().hex[:8]}"
-            draft.write_text(text, encoding="utf-8")
-            os.replace(draft, self.folder / "about.json")
+            write_whole(self.folder / "about.json", text)
         self._known: dict[str, float] = {}
         for path in sorted(self.folder.glob("*.txt")):
             self._known |= _read(path)
@@ -74,6 +72,14 @@ class SegmentCache:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees all of it or none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
 
 
 def _read(path: Path) -> dict[str, float]:

@@ -15,8 +15,8 @@ def select(
 ) -> Recipe:
     """The recipe with the rows that match ``only`` (all when empty) and do not match ``exclude``.
 
-    Patterns are shell patterns over row names, of methods and external rows; several may stand in one text, separated by
-    commas.  What refers to a row that went away follows:
+    Patterns are shell patterns over row names, of methods and external rows; several may stand in one text, separated
+    by commas.  What refers to a row that went away follows:
 
     - ``report.baseline`` is emptied, so there is no test;
     - ``transfer.methods`` keeps the rows that are left, and ``transfer`` goes when none is;

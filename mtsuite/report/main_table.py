@@ -67,7 +67,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     columns = [Column("params", "Params")]
     columns += [Column(d, d, testset, better) for d, testset in panel.columns]
     columns.append(Column("average", "Avg.", "", better))
-    rows = []
+    rows: list[Row] = []
     for method in results.methods:
         per_direction = [cells[method, d, testset] for d, testset in panel.columns]
         if not _depends_on_seed(results, method, per_direction):
@@ -265,6 +265,8 @@ def _reason(results: Results, method: str, direction: str) -> str:
         others = [d for d in results.directions if d in words]
         if method in words and (direction in others or not others):
             return f"the job {failure.get('job')!r} failed."
+    if method in results.external:
+        return "there is no file of its translations."
     return "no score was recorded (not run, left out, or an earlier job failed)."
 
 
