@@ -17,11 +17,13 @@ from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.training_metrics import write_training_metrics
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.registry import configure
 from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS, TABLE
 from mtsuite.report.segments import Segments, file_name, write_segments
+from mtsuite.train.track import METRICS
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     write_segments(output, _segments(spec, inputs["corpus"], scores), several=several)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
+    write_training_metrics(output / METRICS, spec["trainings"], inputs)
     charts = _charts(spec, inputs)
     _write_json(output / "charts.json", charts)
     _write_json(output / "report.json", _report_json(spec, inputs, scores, charts["problems"]))

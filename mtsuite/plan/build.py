@@ -95,6 +95,7 @@ class _Planner:
     def __init__(self, read: ReadRecipe) -> None:
         self.read, self.recipe, self.folder = read, read.recipe, read.folder
         self._check_metrics()
+        self._check_tracking()
         self.templates = self._templates()
         self.broken: list[BrokenRow] = []
         self.methods: dict[str, Method] = {}
@@ -220,6 +221,13 @@ class _Planner:
             if name not in known:
                 hint = did_you_mean(name, known)
                 raise self._error(("metrics", "names", index), f"unknown metric {name!r}. {hint}")
+
+    def _check_tracking(self) -> None:
+        from mtsuite.train.track import lacking
+
+        for index, name in enumerate(self.recipe.tracking):
+            if problem := lacking(name):
+                raise self._error(("tracking", index), problem)
 
     def _check_model(self) -> None:
         """Layers and window of the model against the rows and ``train.max_length``, where they are known."""
@@ -399,6 +407,12 @@ class _Planner:
             "_checkpoint_seconds": train.checkpoint_seconds,
             **common,
         }
+        if self.recipe.tracking:
+            spec["_tracking"] = {
+                "trackers": self.recipe.tracking,
+                "project": self.recipe.name or "mtsuite",
+                "run": label,
+            }
         tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
         return Job("train", label, spec, inputs, cost=tokens / 10_000)
 

@@ -56,7 +56,8 @@ def report_plan(
         "significance": recipe.significance.model_dump(mode="json"),
         "lines": [asdict(line) for line in planned.lines],
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
-        "recipe_yaml": resolved_yaml(recipe, results),
+        # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
+        "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
         "report": _page(planned, command),
         "charts": {name: _method(planned, name) for name in dict.fromkeys(t.method for t in planned.trainings)},
         "_failed": list(failed),

@@ -440,6 +440,11 @@ class Recipe(Section):
     )
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
     report: Report = Field(Report(), description="Tables and figures.")
+    tracking: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
+        [],
+        description="Trackers that are told every training's loss, learning rate, gradient norm and speed, beside "
+        "`metrics.jsonl`, which is always written. None of it changes what is trained.",
+    )
 
     @field_validator("methods", mode="before")
     @classmethod

@@ -21,8 +21,8 @@ from mtsuite.run.store import Store
 
 # What the suite writes into a results folder; anything else there is the user's.
 _OWNED = ("recipe.yaml", "environment.json", "report.json", "charts.json", "scores.csv", "costs.csv",
-          "significance.csv", "failures.csv", "perplexity.csv", "segments", "translations", "tables", "matrices",
-          "figures", "report.html")  # fmt: skip
+          "significance.csv", "failures.csv", "perplexity.csv", "metrics.jsonl", "segments", "translations", "tables",
+          "matrices", "figures", "report.html")  # fmt: skip
 
 
 @dataclass(frozen=True)
