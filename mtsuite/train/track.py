@@ -79,6 +79,7 @@ class TrainingLog:
         self._file = self.path.open("a", encoding="utf-8")
         for name in self._names:
             self._guarded(name, lambda name=name: self._start(name))  # type: ignore[misc]
+        self._begun, self._spent = time.perf_counter(), 0.0  # of telling steps; opening a tracker may take its time
 
     def record(self, step: int, values: Mapping[str, float], *, last: bool = False) -> None:
         """One update's numbers; those that are not finite are null."""
