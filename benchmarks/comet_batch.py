@@ -80,9 +80,8 @@ def main() -> None:
         together(given.results, given.checkpoint, given.cache)
     else:
         with tempfile.TemporaryDirectory() as cache:
-            print(
-                f"each text by itself, 2 processes: {_seconds([*common, '--part', '0'], [*common, '--part', '1']):.1f} s"
-            )
+            halves = [[*common, "--part", part] for part in ("0", "1")]
+            print(f"each text by itself, 2 processes: {_seconds(*halves):.1f} s")
             print(f"one batch: {_seconds([*common, '--cache', cache]):.1f} s")
             print(f"again, all known (the checkpoint is loaded): {_seconds([*common, '--cache', cache]):.1f} s")
 

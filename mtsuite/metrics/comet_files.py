@@ -124,11 +124,16 @@ def read_scores(path: Path) -> ScoreFile:
                 )
             system = printed["file"]
             found.add(number, printed["score"])
-        elif (mean := _PRINTED_MEAN.match(line)) is not None and mean["file"] == system:
+        elif system is not None and (line.startswith("Predictions saved in: ") or _is_mean(line, system)):
             continue
         else:
             found.add(number, stripped)
     return found
+
+
+def _is_mean(line: str, system: str) -> bool:
+    printed = _PRINTED_MEAN.match(line)
+    return printed is not None and printed["file"] == system
 
 
 def _is_object(line: str) -> bool:

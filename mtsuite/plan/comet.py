@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 COMET = "COMET"
 _FIRST = 8.0  # seconds until a checkpoint is there
 _SEGMENTS = 500  # of a test set whose size is not known yet
-_SECONDS = {"embedded": 0.0005}  # a segment, on two cores
+_SECONDS = {"embedded": 0.0003}  # a segment of a table, on two cores (benchmarks/comet_batch.py)
 _LARGE = 0.1  # a segment under a checkpoint of half a billion parameters
 
 ErrorAt = Callable[[Sequence[str | int], str], RecipeError]

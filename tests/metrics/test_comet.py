@@ -79,7 +79,7 @@ def test_the_score_is_that_of_the_comet_score_command(checkpoint: Path, tmp_path
 
 
 def comet_score(folder: Path, checkpoint: Path, *words: str, references: bool = True) -> list[float]:
-    """What the command prints for every segment and, last, for the system: four decimals, computed in half precision."""
+    """What the command prints for every segment and, last, for the system: four decimals, from half precision."""
     for name, lines in (("src", SOURCES), ("hyp", HYPOTHESES), ("ref", REFERENCES)):
         (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
     files = ["-s", str(folder / "src"), "-t", str(folder / "hyp"), *(["-r", str(folder / "ref")] if references else [])]
