@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -104,6 +105,7 @@ def _pretrained(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, 
     from mtsuite.model.pretrained import new_model, train_tokenizer
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
+    from mtsuite.train.track import TrainingLog
 
     settings = spec["model"]["pretrain"]
     corpus = Corpus.open(inputs["corpus"])
@@ -127,24 +129,26 @@ def _pretrained(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, 
     accelerator = make_accelerator("auto")
     model = model.to(accelerator.device)
     torch.manual_seed(settings["seed"])
-    result = fit(
-        _LanguageModel(),
-        model,
-        _Documents(packed(text(), tokenizer, settings["row_tokens"]), settings["rows_per_batch"]),
-        LoopSettings(
-            steps=settings["steps"],
-            optimizer=OptimizerSettings(
-                name="muon",
-                learning_rate=settings["adamw_learning_rate"],
-                matrix_learning_rate=settings["muon_learning_rate"],
+    with TrainingLog(output) if accelerator.is_main_process else contextlib.nullcontext() as log:
+        result = fit(
+            _LanguageModel(),
+            model,
+            _Documents(packed(text(), tokenizer, settings["row_tokens"]), settings["rows_per_batch"]),
+            LoopSettings(
+                steps=settings["steps"],
+                optimizer=OptimizerSettings(
+                    name="muon",
+                    learning_rate=settings["adamw_learning_rate"],
+                    matrix_learning_rate=settings["muon_learning_rate"],
+                ),
+                warmup_steps=settings["warmup_steps"],
+                checkpoint_seconds=spec["_checkpoint_seconds"],
             ),
-            warmup_steps=settings["warmup_steps"],
-            checkpoint_seconds=spec["_checkpoint_seconds"],
-        ),
-        accelerator,
-        checkpoint=output / "checkpoint",
-        progress=context.progress,
-    )
+            accelerator,
+            checkpoint=output / "checkpoint",
+            progress=context.progress,
+            log=log,
+        )
     model = model.to("cpu")
     with torch.no_grad():
         for parameter in model.parameters():  # held in half the space, and the same whether shipped or made

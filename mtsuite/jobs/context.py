@@ -7,7 +7,8 @@ A kind of job is a module of this package with one function,
 ``spec`` is the job's canonical specification (plain JSON values), ``inputs`` maps roles to the
 finished folders of other jobs, ``output`` is the folder to write; it survives a kill, so that what a
 job leaves in ``output/checkpoint`` is there when it is started again.  The summary (plain JSON
-values) goes into ``status.json``.
+values) goes into ``status.json``.  With an entry ``INCOMPLETE`` (the reason, one line) it says that the
+output can be used but lacks something for want of a package or a network, say: the next run makes it again.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-KINDS = ("corpus", "base", "probe", "train", "translate", "score", "perplexity", "report")
+KINDS = ("corpus", "base", "probe", "train", "translate", "external", "score", "comet", "perplexity", "report")
+INCOMPLETE = "incomplete"
 
 
 @dataclass
@@ -35,6 +37,7 @@ class JobContext:
     keys: Mapping[str, str] = field(default_factory=dict)  # role -> content key of the input
     threads: int = 1
     offline: bool = False
+    shared: Path = Path(".mtsuite")  # a folder for what several runs share beside finished jobs: the store's
 
 
 Summary = dict[str, Any]

@@ -15,10 +15,12 @@ from typing import Any
 from mtsuite.chart import Chart, check
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
+from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
+from mtsuite.jobs.training_metrics import write_training_metrics
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.metrics.registry import make_metric
@@ -34,6 +36,7 @@ from mtsuite.report.results import (
     TABLE,
 )
 from mtsuite.report.segments import Segments, file_name, write_segments
+from mtsuite.train.track import METRICS
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -66,6 +69,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     write_segments(output, _segments(spec, inputs, scores, failure_modes), several=several)
     (output / "recipe.yaml").write_text(spec["recipe_yaml"], encoding="utf-8")
     _write_json(output / "environment.json", {**spec["_environment"], "data": _data(inputs["corpus"])})
+    write_training_metrics(output / METRICS, spec["trainings"], inputs)
     charts = _charts(spec, inputs)
     _write_json(output / "charts.json", charts)
     told = _report_json(spec, inputs, scores, charts["problems"])
@@ -87,13 +91,16 @@ Line = tuple[str, int, str, str, str]  # method, seed, trained_on, direction, te
 
 
 def _scores(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[Line, dict[str, Any]]:
-    """Metric -> result or error, of every line that was scored."""
+    """Metric -> result or error, of every line that was scored; a metric that could not be had is absent."""
     found: dict[Line, dict[str, Any]] = {}
+    comet = {name: read_results(inputs[key])[0] for name, key in spec["comet"].items() if key in inputs}
     for line in spec["lines"]:
         folder = inputs.get(line["scores"])
         if folder is not None:
             key = (line["method"], line["seed"], line["trained_on"], line["direction"], line["test_set"])
             found[key] = json.loads((folder / "scores.json").read_text(encoding="utf-8"))
+            of_comet = {name: results.get(line["translations"]) for name, results in comet.items()}
+            found[key] |= {name: result.to_dict() for name, result in of_comet.items() if result is not None}
     return found
 
 
@@ -111,7 +118,7 @@ def _segments(
         if trained_on in TABLE:
             by_metric = found.setdefault((direction, test_set), {})
             for name in spec["metrics"]:
-                if metrics[name].get("segments") is not None:
+                if metrics.get(name, {}).get("segments") is not None:
                     rows = by_metric.setdefault(name, {})
                     rows.setdefault(method, {})[str(seed)] = metrics[name]["segments"]
     made = []
@@ -127,8 +134,8 @@ def _segments(
 def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> Iterable[list[Any]]:
     for (method, seed, trained_on, direction, test_set), metrics in scores.items():
         for name in spec["metrics"]:
-            entry = metrics[name]
-            if "error" not in entry:
+            entry = metrics.get(name, {})
+            if "score" in entry:
                 score = f"{entry['score']:.6f}"
                 yield [method, seed, trained_on, direction, test_set, name, score, entry["signature"], entry["n"]]
 
@@ -141,7 +148,8 @@ def _cost_rows(spec: dict[str, Any], inputs: Mapping[str, Path]) -> Iterable[lis
     decoded: dict[tuple[str, int], list[dict[str, Any]]] = {}
     for line in spec["lines"]:
         of_table = line["trained_on"] in TABLE and line["direction"] in spec["directions"]
-        if of_table and line["translations"] in inputs:
+        outside = line["method"] in spec["external"]
+        if of_table and line["translations"] in inputs and not outside:
             decoded.setdefault((line["method"], line["seed"]), []).append(_summary(inputs[line["translations"]]))
     for (method, seed), translations in decoded.items():
         seconds = sum(t.get("translate_seconds", 0.0) for t in translations)
@@ -224,13 +232,18 @@ def _report_json(
         f"{name}: {entry[name]['error']}"
         for entry in scores.values()
         for name in spec["metrics"]
-        if "error" in entry[name]
+        if "error" in entry.get(name, {})
     }
+    problems_of_comet = [
+        f"{name}: {problem}"
+        for name, key in spec["comet"].items()
+        if key in inputs and (problem := read_results(inputs[key])[1])
+    ]
     base = _summary(inputs["base"])
     return {
         **spec["report"],
         "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
-        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems],
+        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems_of_comet, *problems],
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
@@ -245,18 +258,17 @@ def _count(parameters: int) -> str:
 
 
 def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
-    if "COMET" not in spec["metrics"]:
-        return {}
-    if spec["_comet"]["checkpoint"] != "embedded":
+    if not spec["embedded_comet"]:
         return {}
     from mtsuite.metrics.comet import EMBEDDED
 
     card = json.loads((EMBEDDED / "card.json").read_text(encoding="utf-8"))
     agreement = card["agreement"]
-    return {
-        "COMET": f"{card['about']} On {agreement['sentences']:,} held-out sentences its Kendall tau with the known "
+    note = (
+        f"{card['about']} On {agreement['sentences']:,} held-out sentences its Kendall tau with the known "
         f"severity of what was broken is {agreement['tau']:.2f} (chrF's: {agreement['tau_of_chrf']:.2f})."
-    }
+    )
+    return dict.fromkeys(spec["embedded_comet"], note)
 
 
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Scores of one file of translations, with what the significance tests need."""
+"""Scores of one file of translations, with what the significance tests need; COMET has a job of its own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         context.cache[corpus_key] = Corpus.open(inputs["corpus"])
     pairs = context.cache[corpus_key].test(direction, spec["test_set"])
     hypotheses = (inputs["translations"] / "hypotheses.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    key = f"metrics:{json.dumps([spec['metrics'], spec['profile'], spec['_comet']])}"
+    key = f"metrics:{json.dumps([spec['metrics'], spec['profile']])}"
     if key not in context.cache:
-        context.cache[key] = make_metrics(spec["metrics"], spec["profile"], spec["_comet"])
+        context.cache[key] = make_metrics(spec["metrics"], spec["profile"])
     scores: dict[str, Any] = {}
     for metric in context.cache[key]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Train
+from mtsuite.train.track import TrackedRun, TrainingLog
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -57,27 +59,30 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             accumulation=settings["gradient_accumulation_steps"],
         )
     torch.manual_seed(spec["seed"])
-    result = fit(
-        method,
-        model,
-        stream,
-        LoopSettings(
-            steps=settings["steps"],
-            optimizer=OptimizerSettings(
-                name=settings["optimizer"],
-                learning_rate=settings["learning_rate"],
-                weight_decay=settings["weight_decay"],
-                beta2=settings["beta2"],
+    log = _log(spec, output, context) if accelerator.is_main_process else None
+    with log or contextlib.nullcontext():
+        result = fit(
+            method,
+            model,
+            stream,
+            LoopSettings(
+                steps=settings["steps"],
+                optimizer=OptimizerSettings(
+                    name=settings["optimizer"],
+                    learning_rate=settings["learning_rate"],
+                    weight_decay=settings["weight_decay"],
+                    beta2=settings["beta2"],
+                ),
+                schedule=settings["schedule"],
+                warmup_steps=settings["warmup_steps"],
+                max_grad_norm=settings["max_grad_norm"],
+                checkpoint_seconds=spec["_checkpoint_seconds"],
             ),
-            schedule=settings["schedule"],
-            warmup_steps=settings["warmup_steps"],
-            max_grad_norm=settings["max_grad_norm"],
-            checkpoint_seconds=spec["_checkpoint_seconds"],
-        ),
-        accelerator,
-        checkpoint=output / "checkpoint",
-        progress=watch.over(context.progress),
-    )
+            accelerator,
+            checkpoint=output / "checkpoint",
+            progress=watch.over(context.progress),
+            log=log,
+        )
     watch.end()
     if accelerator.is_main_process:
         method.save(model, output)
@@ -99,4 +104,22 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "text": phase.text,
         "fingerprint": result.fingerprint,
         "resumed_at": result.resumed_at,
+        **({"trackers_failed": log.failed} if log is not None and log.failed else {}),
     }
+
+
+def _log(spec: dict[str, Any], output: Path, context: JobContext) -> TrainingLog:
+    """The file of the training's course and the recipe's trackers."""
+    tracking = spec.get("_tracking")
+    if not tracking:
+        return TrainingLog(output)
+    settings = {key: value for key, value in spec["train"].items() if isinstance(value, int | float | str)}
+    run = TrackedRun(
+        project=tracking["project"],
+        name=tracking["run"],
+        key=output.name.removesuffix(".partial"),
+        folder=context.shared / "tracking",
+        offline=context.offline,
+        config={"method": spec["_use"], "phase": spec["phase"], "seed": spec["seed"], **settings},
+    )
+    return TrainingLog(output, tracking["trackers"], run)

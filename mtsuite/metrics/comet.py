@@ -16,6 +16,7 @@ import os
 import subprocess
 import tempfile
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Protocol
@@ -173,10 +174,10 @@ class Comet(Metric):
 
     def signature(self, direction: Direction) -> str:
         """``COMET-embedded (unbabel-comet 2.2.7)``, with the revision of a hub model.  Loads the checkpoint."""
-        about = self._scorer().describe()
-        return f"{self.label()} ({self._details(about)})"
+        return self.signature_of(self.scorer().describe())
 
-    def _details(self, about: dict[str, Any]) -> str:
+    def signature_of(self, about: Mapping[str, Any]) -> str:
+        """The signature of scores by a checkpoint that described itself so (``Scorer.describe``)."""
         details = [f"unbabel-comet {about['version']}"]
         if about["revision"]:
             details.append(f"revision {about['revision']}")
@@ -184,15 +185,16 @@ class Comet(Metric):
             details.append(self.precision)
         if not about["references"]:
             details.append("reference-free")
-        return ", ".join(details)
+        return f"{self.label()} ({', '.join(details)})"
 
-    def _scorer(self) -> Scorer:
+    def scorer(self) -> Scorer:
+        """The loaded checkpoint.  Raises MetricError when COMET cannot run or the checkpoint cannot be read."""
         return load_scorer(self.checkpoint, self.python, self.device, self.precision)
 
     def _score(
         self, direction: Direction, sources: list[str], hypotheses: list[str], references: list[str]
     ) -> MetricResult:
-        scores = self._scorer().score(sources, hypotheses, references, batch_size=self.batch_size)
+        scores = self.scorer().score(sources, hypotheses, references, batch_size=self.batch_size)
         segments = [100.0 * score for score in scores]
         return MetricResult(
             metric=self.name,

@@ -21,9 +21,11 @@ from mtsuite.jobs.assemble import CONTINUES, PHASE
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.broken import BrokenRow
+from mtsuite.plan.comet import comet_job, comet_settings
 from mtsuite.plan.corpus import corpus_job, untrained_job
+from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
-from mtsuite.plan.keys import VERSIONS, checkpoint_identity, comet_identity
+from mtsuite.plan.keys import VERSIONS, checkpoint_identity
 from mtsuite.plan.known import known_configuration, layer_count, window
 from mtsuite.plan.perplexity import BASE, Perplexity, plan_perplexity
 from mtsuite.plan.phases import probe_job, train_job, train_spec
@@ -47,7 +49,7 @@ class Line:
     trained_on: str
     direction: str
     test_set: str
-    translations: str  # key of the translate job
+    translations: str  # key of the translate job, or of the external one
     scores: str  # key of the score job
 
 
@@ -69,6 +71,7 @@ class Training:
 class Planned:
     """A plan and what its results will be put together from.
 
+    ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
     ``broken`` are the rows whose method's own code fails; they have no jobs, and ``methods`` has them not.
     """
 
@@ -83,6 +86,12 @@ class Planned:
     corpus: str = ""
     base: str = ""
     untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
+    comet: dict[str, str] = field(default_factory=dict)
+    outside: dict[str, str] = field(default_factory=dict)
+
+    def corpus_of(self, direction: str) -> str:
+        """Key of the corpus job that has the test sets of a direction."""
+        return self.untrained if direction in self.recipe.forgetting.zero_shot_directions else self.corpus
 
 
 def make_plan(read: ReadRecipe) -> Planned:
@@ -98,6 +107,7 @@ class _Planner:
     def __init__(self, read: ReadRecipe) -> None:
         self.read, self.recipe, self.folder = read, read.recipe, read.folder
         self._check_metrics()
+        self._check_tracking()
         self.templates = self._templates()
         self.broken: list[BrokenRow] = []
         self.methods: dict[str, Method] = {}
@@ -117,17 +127,13 @@ class _Planner:
         if recipe.forgetting.zero_shot_directions:
             self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self._error))
         self.out.base = self._base()
-        comet = (
-            comet_identity(recipe.metrics.comet.model_dump(mode="json")) if "COMET" in recipe.metrics.names else None
-        )
+        columns = comet_settings(recipe)
         self.score_spec = {
             "version": VERSIONS["score"],
-            "metrics": list(recipe.metrics.names),
+            "metrics": [name for name in recipe.metrics.names if name not in columns],
             "languages": sorted(recipe.languages()),
             "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,
-            "comet": comet,
-            "_comet": recipe.metrics.comet.model_dump(mode="json"),
         }
         if recipe.report.floor:
             for direction in recipe.directions:
@@ -147,9 +153,25 @@ class _Planner:
                     if name in self.methods:
                         self._transfer(name, seed)
         self._forgetting()
+        for name in recipe.external:
+            self._external(name)
         self.out.lines = list(dict.fromkeys(self.out.lines))  # a sequence begins where a transfer run may have been
         self.out.trainings = list(dict.fromkeys(self.out.trainings))
+        for name, settings in columns.items():
+            job = comet_job(name, settings, self.out, self.folder, self._error)
+            self.out.comet[name] = self.out.plan.add(job)
         return self.out
+
+    def _external(self, name: str) -> None:
+        """A row of files; like an untrained row it is the same under every seed."""
+        recipe, row = self.recipe, self.recipe.external[name]
+        texts = [(direction, test_set) for direction in recipe.directions for test_set in self._test_sets(direction)]
+        jobs, missing = external_jobs(name, row, texts, self.out.corpus, self.folder, self._error)
+        self.out.outside[name] = external_note(row, missing)
+        for (direction, test_set), job in jobs.items():
+            translations = self.out.plan.add(job)
+            for seed in recipe.seeds:
+                self._scored(name, seed, ALL, direction, test_set, translations)
 
     def _separate(self, name: str, seed: int) -> None:
         """One model a direction, each with the direction's share of the updates that joint training has."""
@@ -237,10 +259,18 @@ class _Planner:
     def _check_metrics(self) -> None:
         from mtsuite.metrics.registry import metric_names
 
+        known = [*metric_names(), *self.recipe.metrics.more_comet]
         for index, name in enumerate(self.recipe.metrics.names):
-            if name not in metric_names():
-                hint = did_you_mean(name, metric_names())
+            if name not in known:
+                hint = did_you_mean(name, known)
                 raise self._error(("metrics", "names", index), f"unknown metric {name!r}. {hint}")
+
+    def _check_tracking(self) -> None:
+        from mtsuite.train.track import lacking
+
+        for index, name in enumerate(self.recipe.tracking):
+            if problem := lacking(name):
+                raise self._error(("tracking", index), problem)
 
     def _check_model(self) -> None:
         """Layers and window of the model against the rows and ``train.max_length``, where they are known."""
@@ -386,8 +416,7 @@ class _Planner:
                 "translate": recipe.translate.model_dump(mode="json"),
                 "model": self.model,
             }
-            corpus = self.out.untrained if direction in recipe.forgetting.zero_shot_directions else self.out.corpus
-            inputs = {"corpus": corpus, "base": self.out.base}
+            inputs = {"corpus": self.out.corpus_of(direction), "base": self.out.base}
             if method is None:
                 spec |= {"identity": FLOOR, "_use": FLOOR}
             else:
@@ -405,16 +434,22 @@ class _Planner:
             translations = self.out.plan.add(
                 Job("translate", f"{name}{on}: translate {direction}", spec, inputs, cost=2.0)
             )
-            scores = self.out.plan.add(
-                Job(
-                    "score",
-                    f"{name}{on}: score {direction}",
-                    {**self.score_spec, "direction": direction, "test_set": test_set},
-                    {"corpus": corpus, "translations": translations},
-                    cost=0.5,
-                )
+            self._scored(name, seed, trained_on, direction, test_set, translations, on)
+
+    def _scored(
+        self, name: str, seed: int, trained_on: str, direction: str, test_set: str, translations: str, on: str = ""
+    ) -> None:
+        """The score job of a text, and the line that both make."""
+        scores = self.out.plan.add(
+            Job(
+                "score",
+                f"{name}{on}: score {direction}",
+                {**self.score_spec, "direction": direction, "test_set": test_set},
+                {"corpus": self.out.corpus_of(direction), "translations": translations},
+                cost=0.5,
             )
-            self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
+        )
+        self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
 
     def _test_sets(self, direction: str) -> list[str]:
         from mtsuite.data.corpus import VALIDATION

@@ -49,10 +49,10 @@ class Plan:
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def add(self, job: Job) -> str:
-        """Add a job (or find the equal one) and return its key."""
+        """Add a job (or find the equal one) and return its key.  Optional inputs may be missing from the plan."""
         key = job.key
         for role, needed in job.inputs.items():
-            if needed not in self.jobs:
+            if needed not in self.jobs and role not in job.optional:
                 raise ValueError(f"{job.label}: input {role} ({needed}) is not in the plan")
         self.jobs.setdefault(key, job)
         return key

@@ -7,7 +7,18 @@ from pathlib import Path
 from typing import Any
 
 # Raise a number when the output of that kind of job changes for the same specification.
-VERSIONS = {"corpus": 1, "base": 1, "probe": 1, "train": 1, "translate": 1, "score": 2, "perplexity": 1, "report": 5}
+VERSIONS = {
+    "corpus": 1,
+    "base": 1,
+    "probe": 1,
+    "train": 1,
+    "translate": 1,
+    "external": 1,
+    "score": 2,
+    "comet": 1,
+    "perplexity": 1,
+    "report": 5,
+}
 
 _WHOLE = 2 << 30  # files up to 2 GiB are hashed whole, larger ones at 64 places
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mtsuite.identity import identity
 from mtsuite.plan.build import FLOOR, Planned
+from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.sequence import stage_steps
@@ -27,11 +29,13 @@ def report_plan(
     results: Path,
     environment: dict[str, Any],
     command: str,
+    incomplete: Mapping[str, str] = MappingProxyType({}),
 ) -> Plan:
     """The jobs that have output (``available``, keys) and one report over them.
 
     The inputs of the report are the keys themselves as roles; a job that failed is not among them and
-    leaves a hole, with its reason in ``failed`` (job, error).
+    leaves a hole, with its reason in ``failed`` (job, error).  ``incomplete`` are the available ones that
+    will be made again, with the reason: a report over them is not the one over the whole.
     """
     recipe = planned.recipe
     plan = Plan()
@@ -44,8 +48,11 @@ def report_plan(
         inputs["untrained"] = planned.untrained
     spec = {
         "version": VERSIONS["report"],
-        "methods": list(recipe.methods),
+        "methods": [*recipe.methods, *recipe.external],
         "metrics": recipe.metrics.names,
+        "comet": planned.comet,
+        "external": list(recipe.external),
+        "incomplete": dict(incomplete),
         "seeds": recipe.seeds,
         "directions": recipe.directions,
         "test_sets": list(dict.fromkeys(line.test_set for line in planned.lines)),
@@ -54,12 +61,17 @@ def report_plan(
         "lines": [asdict(line) for line in planned.lines],
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "perplexities": [asdict(p) for p in planned.perplexities],
-        "recipe_yaml": resolved_yaml(recipe, results),
+        # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
+        "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
         "report": _page(planned, command),
         "charts": {name: _method(planned, name) for name in dict.fromkeys(t.method for t in planned.trainings)},
         "_failed": list(failed),
         "_environment": environment,
-        "_comet": recipe.metrics.comet.model_dump(mode="json"),
+        "embedded_comet": [
+            name
+            for name, comet in comet_settings(recipe).items()
+            if (comet.checkpoint, comet.scores) == ("embedded", None)
+        ],
     }
     plan.add(Job("report", "report", spec, inputs, cost=10.0))
     return plan
@@ -73,8 +85,10 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "title": recipe.title or recipe.name,
-        "methods": [*floor, *recipe.methods],
-        "labels": {name: _label(planned, name) for name in recipe.methods},
+        "methods": [*floor, *recipe.methods, *recipe.external],
+        "external": list(recipe.external),
+        "labels": {name: _label(planned, name) for name in recipe.methods}
+        | {name: row.label or name for name, row in recipe.external.items()},
         "sweeps": _sweeps(recipe),
         "directions": recipe.directions,
         "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
@@ -82,7 +96,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "columns": list(dict.fromkeys(recipe.report.columns)),
         "metrics": recipe.metrics.names,
         "notes": [],
-        "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))},
+        "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))} | planned.outside,
         "transfer": _transfer(recipe),
         "sequence": _sequence(recipe),
         "forgetting": _forgetting(planned),

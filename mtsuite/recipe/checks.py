@@ -55,8 +55,13 @@ def _rows(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
     if not isinstance(methods, Mapping):
         return
     rows = list(methods.entries)
-    named: list[tuple[Keys, Node | None]] = [(("report", "baseline"), tree.get("report", "baseline"))]
-    named += [(("transfer", "base"), tree.get("transfer", "base"))]
+    external = tree.get("external")
+    outside = list(external.entries) if isinstance(external, Mapping) else []
+    for name in outside:
+        if isinstance(external, Mapping) and name in rows:
+            message = f"external.{name}: there is a row of methods with that name; choose another"
+            yield ("external", name), Problem(external.entries[name].place, message)
+    named: list[tuple[Keys, Node | None]] = [(("transfer", "base"), tree.get("transfer", "base"))]
     named += _items(tree, "transfer", "methods")
     pairs = tree.get("significance", "pairs")
     for index, pair in enumerate(pairs.items if isinstance(pairs, Listing) else []):
@@ -66,6 +71,12 @@ def _rows(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
         if isinstance(node, Scalar) and isinstance(node.value, str) and node.value not in rows:
             message = f"{dotted(keys)}: {node.value!r} is not a row of methods. {did_you_mean(node.value, rows)}"
             yield keys, Problem(node.place, message)
+    baseline = tree.get("report", "baseline")
+    if isinstance(baseline, Scalar) and isinstance(baseline.value, str) and baseline.value not in [*rows, *outside]:
+        hint = did_you_mean(baseline.value, [*rows, *outside])
+        of = "methods or external" if outside else "methods"
+        problem = Problem(baseline.place, f"report.baseline: {baseline.value!r} is not a row of {of}. {hint}")
+        yield ("report", "baseline"), problem
     transfer = tree.get("transfer")
     base = Transfer().base
     if isinstance(transfer, Mapping) and "base" not in transfer.entries and base not in rows:

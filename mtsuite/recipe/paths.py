@@ -36,10 +36,15 @@ _PATHS: tuple[tuple[tuple[str, ...], Callable[[str, Path], bool]], ...] = (
     (("data", "text", "test", "*", "*"), lambda text, folder: True),
     (("data", "text", "mono", "*", "*"), lambda text, folder: True),
     (("methods", "*", "use"), lambda text, folder: _FILE_CLASS.match(text) is not None),
+    (("external", "*", "translations"), lambda text, folder: True),
     (("prompts", "templates"), lambda text, folder: text != "builtin"),
     (("model", "name_or_path"), _is_folder),
     (("metrics", "comet", "checkpoint"), _is_folder),
     (("metrics", "comet", "python"), _is_program),
+    (("metrics", "comet", "scores"), lambda text, folder: True),
+    (("metrics", "more_comet", "*", "checkpoint"), _is_folder),
+    (("metrics", "more_comet", "*", "python"), _is_program),
+    (("metrics", "more_comet", "*", "scores"), lambda text, folder: True),
 )
 
 

@@ -309,6 +309,15 @@ class Comet(Section):
         None, description="Another Python interpreter that has unbabel-comet, when this one cannot (transformers 5)."
     )
     batch_size: int = Field(64, ge=1, description="Segments scored at once.")
+    precision: Literal["float32", "float16"] = Field(
+        "float32", description="Numbers to compute with; the `comet-score` command computes in `float16`."
+    )
+    scores: str | None = Field(
+        None,
+        description="Segment scores that were computed elsewhere, one file a text, instead of scoring here: a path "
+        "with any of `{method}`, `{seed}`, `{trained_on}`, `{direction}`, `{source}`, `{target}`, `{testset}` "
+        "(docs/comet.md says what may be in a file).",
+    )
 
 
 class Metrics(Section):
@@ -321,6 +330,23 @@ class Metrics(Section):
         "(LANDeRMT, footnote 3). `BLEU-paper` in `names` prints both.",
     )
     comet: Comet = Field(Comet(), description="Settings of COMET.")
+    more_comet: dict[str, Comet] = Field(
+        {},
+        description="Further checkpoints, reference-free ones too: a name for `names` (such as `COMET-kiwi`), then "
+        "settings as under `comet`.",
+    )
+
+    @field_validator("more_comet")
+    @classmethod
+    def _names_of_more(cls, value: dict[str, Comet]) -> dict[str, Comet]:
+        from mtsuite.metrics.registry import metric_names
+
+        for name in value:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name):
+                raise ValueError(f"a metric's name is letters, digits, '-', '_', '+' and '.'; found {name!r}")
+            if name.lower() in {known.lower() for known in metric_names()}:
+                raise ValueError(f"there is a metric called {name!r} already; choose another name")
+        return value
 
 
 class Significance(Section):
@@ -379,6 +405,17 @@ class Row(Section):
         "value, named `row-key-value`, and a chart shows the average over the values.",
     )
     swept: Swept | None = Field(None, description="Written by the suite into rows that a sweep made.")
+
+
+class External(Section):
+    """A row that another system fills with its translations of the test sets."""
+
+    label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
+    translations: str = Field(
+        description="Its files, one line a segment of the test set: a path with any of `{direction}`, `{source}`, "
+        "`{target}`, `{testset}`. A direction without a file is a hole in the row."
+    )
+    note: str | None = Field(None, description="What the tables' notes say of it: version, date, prompt.")
 
 
 class Transfer(Section):
@@ -460,10 +497,18 @@ class Recipe(Section):
     metrics: Metrics = Field(Metrics(), description="Scores.")
     significance: Significance = Field(Significance(), description="Paired tests against the baseline.")
     methods: dict[str, Row] = Field(min_length=1, description="Rows of the table, in order: name, then settings.")
+    external: dict[str, External] = Field(
+        {}, description="Rows of other systems' translations, scored and tested beside the methods: name, then files."
+    )
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
     forgetting: Forgetting = Field(Forgetting(), description="What training makes the models forget.")
     sequence: Sequence | None = Field(None, description="Training on directions one after another.")
     report: Report = Field(Report(), description="Tables and figures.")
+    tracking: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
+        [],
+        description="Trackers that are told every training's loss, learning rate, gradient norm and speed, beside "
+        "`metrics.jsonl`, which is always written. None of it changes what is trained.",
+    )
 
     @field_validator("methods", mode="before")
     @classmethod
@@ -473,9 +518,9 @@ class Recipe(Section):
             return {name: {} if row is None else row for name, row in value.items()}
         return value
 
-    @field_validator("methods")
+    @field_validator("methods", "external")
     @classmethod
-    def _row_names(cls, value: dict[str, Row]) -> dict[str, Row]:
+    def _row_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
                 raise ValueError(f"a row's name is letters, digits, '-', '_' and '.'; found {name!r}")
@@ -506,10 +551,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _references(self) -> Recipe:
-        if self.report.baseline is not None and self.report.baseline not in self.methods:
+        rows = [*self.methods, *self.external]
+        for name in self.external:
+            if name in self.methods:
+                raise ValueError(f"external.{name}: there is a row of methods with that name; choose another")
+        if self.report.baseline is not None and self.report.baseline not in rows:
             raise ValueError(
-                f"report.baseline names a row that is not there: {self.report.baseline!r}; "
-                f"rows: {', '.join(self.methods)}"
+                f"report.baseline names a row that is not there: {self.report.baseline!r}; rows: {', '.join(rows)}"
             )
         pairs = self.significance.pairs
         for row in [row for pair in pairs for row in pair] if isinstance(pairs, list) else []:

@@ -15,8 +15,8 @@ def select(
 ) -> Recipe:
     """The recipe with the rows that match ``only`` (all when empty) and do not match ``exclude``.
 
-    Patterns are shell patterns over row names; several may stand in one text, separated by commas.  What refers to a
-    row that went away follows:
+    Patterns are shell patterns over row names, of methods and external rows; several may stand in one text, separated
+    by commas.  What refers to a row that went away follows:
 
     - ``report.baseline`` is emptied, so there is no test against it;
     - ``significance.pairs`` keeps the pairs of rows that are left;
@@ -26,13 +26,15 @@ def select(
     - ``sequence`` follows in the same way, and ``forgetting.zero_shot_directions`` are emptied when their base is
       excluded.
 
-    Raises RecipeError for a pattern that matches nothing, when no row is left, and for seeds that are named twice.
+    Raises RecipeError for a pattern that matches nothing, when no row of methods is left, and for seeds that are named
+    twice.
     """
-    names = list(recipe.methods)
+    names = [*recipe.methods, *recipe.external]
     wanted, unwanted = _matches("--only", only, names), _matches("--exclude", exclude, names)
     kept = {name for name in names if (not list(only) or name in wanted) and name not in unwanted}
-    if not kept:
-        raise RecipeError(f"--only and --exclude leave no row. Rows: {', '.join(names)}.")
+    if not kept & set(recipe.methods):
+        beside = " beside the external ones" if kept else ""
+        raise RecipeError(f"--only and --exclude leave no row{beside}. Rows: {', '.join(recipe.methods)}.")
     changes: dict[str, Any] = {}
     transfer = recipe.transfer
     if transfer is not None:
@@ -56,6 +58,7 @@ def select(
         else:
             kept.add(recipe.forgetting.base)
     changes["methods"] = {name: row for name, row in recipe.methods.items() if name in kept}
+    changes["external"] = {name: row for name, row in recipe.external.items() if name in kept}
     if recipe.report.baseline not in kept:
         changes["report"] = recipe.report.model_copy(update={"baseline": None})
     pairs = recipe.significance.pairs

@@ -30,7 +30,7 @@ def costs_table(results: Results) -> Table:
     """One row a method, means over seeds; nothing is bold: cheap is not good in itself."""
     rows = []
     for method in results.methods:
-        if method in FLOOR_ROWS:
+        if method in FLOOR_ROWS or method in results.external:
             continue
         found = [dict(c.numbers) for c in results.costs if c.method == method]
         for numbers in found:

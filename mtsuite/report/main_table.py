@@ -73,7 +73,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     columns.append(Column(AVERAGE, "Avg.", "", better))
     beside = [average_column(results, name, panel.columns) for name in results.info.get("columns") or []]
     columns += [column for column, _, _ in beside]
-    rows = []
+    rows: list[Row] = []
     for method in results.methods:
         per_direction = [cells[method, d, testset] for d, testset in panel.columns]
         if not _depends_on_seed(results, method, per_direction):
@@ -81,9 +81,10 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
         found = [Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, d), "")) if seeds else Cell.hole()
                  for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
         average = _average(per_direction, symbols.get((method, AVERAGE), ""))
-        floor = method in FLOOR_ROWS
+        unranked = method in FLOOR_ROWS or method in results.external
+        rule = method in FLOOR_ROWS or (method in results.external and not any(r.key in results.external for r in rows))
         row = (_params(results, method), *found, average, *(cell(method) for _, cell, _ in beside))
-        rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
+        rows.append(Row(method, results.label(method), row, ranked=not unranked, rule_above=rule))
     title = f"{results.title}: {metric}" + (f" ({listed(testsets)})" if any(testsets) else "")
     name = slug(metric) + (f"-{panel.suffix}" if panel.suffix else "")
     table = Table(name, title, tuple(columns), tuple(rows))
@@ -216,9 +217,12 @@ def _reading(results: Results, metric: str, table: Table) -> str:
     text = f"{metric}, {sense}; best in bold, second best underlined (by the numbers as displayed)."
     if any(cell.sd_text for row in table.rows for cell in row.cells):
         text += " Mean over seeds ± sample standard deviation."
-    if any(not row.ranked for row in table.rows):
-        floors = [row.label for row in table.rows if not row.ranked]
+    floors = [row.label for row in table.rows if row.key in FLOOR_ROWS]
+    if floors:
         text += f" {listed(floors)}: a floor, not a method; never marked."
+    outside = [row.label for row in table.rows if row.key in results.external]
+    if outside:
+        text += f" {listed(outside)}: made elsewhere, outside of the comparison's budget; never marked."
     return text
 
 
@@ -308,6 +312,8 @@ def _reason(results: Results, method: str, direction: str) -> str:
         others = [d for d in results.directions if d in words]
         if method in words and (direction in others or not others):
             return f"the job {failure.get('job')!r} failed."
+    if method in results.external:
+        return "there is no file of its translations."
     return "no score was recorded (not run, left out, or an earlier job failed)."
 
 

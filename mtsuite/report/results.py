@@ -165,6 +165,11 @@ class Results:
         return [str(m) for m in self.info["metrics"]]
 
     @property
+    def external(self) -> frozenset[str]:
+        """Rows of other systems' translations: scored and tested, never ranked, without costs."""
+        return frozenset(str(m) for m in self.info.get("external", []))
+
+    @property
     def alpha(self) -> float:
         return float(self.info.get("significance_alpha", 0.05))
 

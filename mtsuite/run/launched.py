@@ -82,7 +82,7 @@ def _agreed(mine: bool) -> bool:
 def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool, *, main: bool) -> None:
     inputs = {role: store.path(plan.jobs[key]) for role, key in job.inputs.items()}
     output = store.open_partial(job) if main else store.partial_path(job)  # the latter to read checkpoints from
-    context = JobContext(cache=cache, keys=job.inputs, offline=offline)
+    context = JobContext(cache=cache, keys=job.inputs, offline=offline, shared=store.root)
     started = time.monotonic()
     try:
         summary = job_function(job.kind)(job.spec, inputs, output, context)

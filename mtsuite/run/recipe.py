@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from mtsuite.errors import StoreError
+from mtsuite.jobs.context import INCOMPLETE
 from mtsuite.plan.broken import planning_job
 from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
@@ -20,7 +21,8 @@ from mtsuite.run.store import Store
 
 # What the suite writes into a results folder; anything else there is the user's.
 _OWNED = ("recipe.yaml", "environment.json", "report.json", "charts.json", "scores.csv", "costs.csv",
-          "significance.csv", "intervals.csv", "failures.csv", "perplexity.csv", "segments", "translations", "tables",
+          "significance.csv", "intervals.csv", "failures.csv", "perplexity.csv", "metrics.jsonl", "segments",
+          "translations", "tables",
           "matrices", "figures", "report.html")  # fmt: skip
 
 
@@ -61,16 +63,30 @@ def run_recipe(
         return Finished(outcome, None, len(outcome.done))
     failed = [{"job": job.label, "error": message.strip().splitlines()[0]} for job, message in outcome.failed]
     failed += [{"job": job.label, "error": "an input of it failed"} for job in outcome.skipped]
-    plan = report_plan(planned, available, failed, results=results, environment=describe_environment(), command=command)
+    plan = report_plan(
+        planned, available, failed, results=results, environment=describe_environment(), command=command,
+        incomplete=_incomplete(planned, store, available),
+    )  # fmt: skip
     report = list(plan)[-1]
     second = run_plan(
-        plan, store, workers=1, offline=offline, progress=progress, only_keys=[report.key], functions=functions
-    )
+        plan, store, workers=1, offline=offline, progress=progress, only_keys=[report.key], functions=functions,
+        as_it_is=available,
+    )  # fmt: skip
     outcome.failed += second.failed
     if store.has_output(report):
         publish(store.path(report), results)
         return Finished(outcome, results, len(outcome.done) + len(second.done))
     return Finished(outcome, None, len(outcome.done))
+
+
+def _incomplete(planned: Planned, store: Store, available: Collection[str]) -> dict[str, str]:
+    """Jobs whose output lacks something for now, with what they say about it."""
+    found = {}
+    for key in sorted(available):
+        job = planned.plan.jobs[key]
+        if store.state(job) == "holes":
+            found[key] = str((store.status(job) or {}).get("summary", {}).get(INCOMPLETE, ""))
+    return found
 
 
 def _keep_broken(planned: Planned, store: Store, progress: Progress) -> list[tuple[Job, str]]:

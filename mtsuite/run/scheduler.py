@@ -50,6 +50,7 @@ def run_plan(
     only_keys: Iterable[str] | None = None,
     functions: Mapping[str, str] | None = None,
     failed: Iterable[tuple[Job, str]] = (),
+    as_it_is: Collection[str] = (),
 ) -> Outcome:
     """Run what is not done yet and tell what became of it; a job that fails does not raise.
 
@@ -58,7 +59,8 @@ def run_plan(
     on a machine with CUDA devices each worker has a device of its own and nothing runs alone.  With
     ``only_keys`` only those jobs and what they need are run.  ``functions`` maps kinds to
     ``module:name`` or ``file.py:name`` instead of the function of the kind (for tests and launchers).
-    ``failed`` has failed before the run; it counts like what fails in it.
+    ``failed`` has failed before the run; it counts like what fails in it.  ``as_it_is`` are keys whose
+    output is taken as it is, with holes too, instead of being made again.
 
     Raises ``StoreError`` when the store cannot be written or its disk is full (what is finished is
     kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
@@ -66,7 +68,7 @@ def run_plan(
     """
     begun = time.monotonic()
     progress = progress or Progress()
-    done = {key for key, job in plan.jobs.items() if store.is_done(key, job.kind)}
+    done = {key for key, job in plan.jobs.items() if key in as_it_is or store.is_done(key, job.kind)}
     keys = wanted(plan, only_keys, done)
     outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done], failed=list(failed))
     todo = [key for key in keys if key not in done]

@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from mtsuite.errors import MTSuiteError, StoreError, raised_at
-from mtsuite.jobs.context import JobContext, JobFunction, job_function
+from mtsuite.jobs.context import INCOMPLETE, JobContext, JobFunction, job_function
 from mtsuite.plan.graph import Job
 from mtsuite.run.cache import BoundedCache
 from mtsuite.run.disk import is_full, no_space, plain
@@ -175,6 +175,7 @@ class Worker:
                 keys={role: job.inputs[role] for role in message["paths"]},
                 threads=self.threads.threads,
                 offline=bool(message.get("offline", False)),
+                shared=store.root,
             )
             paths = {role: Path(path) for role, path in message["paths"].items()}
             with printing_to(output / "log.txt"):
@@ -190,7 +191,7 @@ class Worker:
             seconds = time.monotonic() - begun
             peak = peak_memory_mb()
             more = {"resumed": resumed, "threads": context.threads, "peak_gpu_memory_mb": peak_gpu_memory_mb()}
-            holes = message.get("holes", [])
+            holes = [*message.get("holes", []), *([INCOMPLETE] if INCOMPLETE in (summary or {}) else [])]
             store.finish(job, summary, seconds, peak_memory_mb=peak, holes=holes, more=more)
         except BaseException as error:
             self.cache.clear()  # what the job left half changed must not reach the next one

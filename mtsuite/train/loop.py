@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -41,6 +41,14 @@ class Learner(Protocol):
     def focus(self, model: nn.Module, direction: Direction | None) -> None: ...
 
     def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor: ...
+
+
+class Log(Protocol):
+    """Where the numbers of every update go (``mtsuite.train.track``)."""
+
+    def begin(self, step: int) -> None: ...
+
+    def record(self, step: int, values: Mapping[str, float], *, last: bool = False) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -81,8 +89,11 @@ def fit(
     *,
     checkpoint: Path | None = None,
     progress: Callable[..., None] = lambda **_: None,
+    log: Log | None = None,
 ) -> LoopResult:
     """Train the parameters of ``model`` that require gradients; leaves the model in eval mode.
+
+    ``log`` is told every update's numbers, by one process when there are several.
 
     Raises MethodError when nothing requires gradients or the loss is not a number.
     """
@@ -101,6 +112,8 @@ def fit(
         result.padding_tokens, result.replayed_tokens = counters["padding_tokens"], counters["replayed_tokens"]
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
             stream.update()
+    if log is not None:
+        log.begin(first)
 
     def state(step: int) -> dict[str, Any]:
         return {
@@ -154,17 +167,21 @@ def fit(
                 "lower the learning rate, or check the method's loss."
             )
         result.losses.append(round(value, 6))
+        norm: torch.Tensor | None = None
         if settings.max_grad_norm is not None:
-            nn.utils.clip_grad_norm_(named.values(), settings.max_grad_norm)
+            norm = nn.utils.clip_grad_norm_(named.values(), settings.max_grad_norm)
+        elif log is not None:
+            norm = nn.utils.get_total_norm([p.grad for p in named.values() if p.grad is not None])
+        rate = optimizers.learning_rate
         optimizers.step()
         optimizers.zero_grad()
         now = time.perf_counter()
-        progress(
-            step=step + 1,
-            total=settings.steps,
-            loss=value,
-            tokens_per_second=result.tokens / max(1e-9, earlier + now - started),
-        )
+        speed = result.tokens / max(1e-9, earlier + now - started)
+        progress(step=step + 1, total=settings.steps, loss=value, tokens_per_second=speed)
+        if log is not None:
+            values = {"loss": value, "learning_rate": rate, "gradient_norm": float(norm) if norm is not None else 0.0,
+                      "tokens": result.tokens, "tokens_per_second": round(speed, 1)}  # fmt: skip
+            log.record(step + 1, values, last=step + 1 == settings.steps)
         due = now - last_saved >= settings.checkpoint_seconds and step + 1 < settings.steps
         if checkpoint is not None and accelerator.is_main_process and due:
             save_checkpoint(checkpoint, named, optimizers, state(step + 1))

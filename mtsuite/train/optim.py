@@ -37,6 +37,11 @@ class Optimizers:
             for group, peak in zip(member.param_groups, peaks, strict=True):
                 group["lr"] = peak * scale
 
+    @property
+    def learning_rate(self) -> float:
+        """The rate of the next update, of the first group."""
+        return float(self.members[0].param_groups[0]["lr"])
+
     def step(self) -> None:
         for member in self.members:
             member.step()

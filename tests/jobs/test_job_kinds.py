@@ -132,14 +132,14 @@ def test_a_metric_that_cannot_be_computed_is_a_note(miniature: Miniature, tmp_pa
     inputs = {role: miniature.store / places[role] / key for role, key in spec["inputs"].items()}
 
     def refuse(*_: object) -> None:
-        raise MetricError("COMET cannot be had.")
+        raise MetricError("spBLEU cannot be had.")
 
-    told = {**spec["spec"], "metrics": ["chrF", "COMET"]}
-    key = f"metrics:{json.dumps([told['metrics'], told['profile'], told['_comet']])}"
+    told = {**spec["spec"], "metrics": ["chrF", "spBLEU"]}
+    key = f"metrics:{json.dumps([told['metrics'], told['profile']])}"
     from mtsuite.metrics import make_metrics
 
-    cache = {key: [*make_metrics(["chrF"]), SimpleNamespace(name="COMET", score=refuse)]}
+    cache = {key: [*make_metrics(["chrF"]), SimpleNamespace(name="spBLEU", score=refuse)]}
     summary = run(told, inputs, tmp_path, JobContext(cache=cache, keys=spec["inputs"]))
-    assert summary["COMET"] == "COMET cannot be had."
+    assert summary["spBLEU"] == "spBLEU cannot be had."
     assert isinstance(summary["chrF"], float)
-    assert json.loads((tmp_path / "scores.json").read_text())["COMET"] == {"error": "COMET cannot be had."}
+    assert json.loads((tmp_path / "scores.json").read_text())["spBLEU"] == {"error": "spBLEU cannot be had."}

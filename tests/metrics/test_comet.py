@@ -78,6 +78,75 @@ def test_the_score_is_that_of_the_comet_score_command(checkpoint: Path, tmp_path
     assert halves.segments == pytest.approx([100 * score for score in said[:-1]], abs=0.11)
 
 
+def comet_score(folder: Path, checkpoint: Path, *words: str, references: bool = True) -> list[float]:
+    """What the command prints for every segment and, last, for the system: four decimals, from half precision."""
+    for name, lines in (("src", SOURCES), ("hyp", HYPOTHESES), ("ref", REFERENCES)):
+        (folder / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    files = ["-s", str(folder / "src"), "-t", str(folder / "hyp"), *(["-r", str(folder / "ref")] if references else [])]
+    code = "from comet.cli.score import score_command; score_command()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, *files, "--gpus", "0", "--model", "checkpoints/model.ckpt", "--quiet", *words],
+        cwd=checkpoint,  # the encoder's path in the checkpoint is relative
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    (folder / "printed").write_text(done.stdout, encoding="utf-8")
+    return [float(line.split()[-1]) for line in done.stdout.splitlines() if "score:" in line]
+
+
+@pytest.fixture(scope="module")
+def reference_free(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint that reads source and hypothesis alone, around the same encoder."""
+    import shutil
+
+    import torch
+
+    from mtsuite.metrics.comet_embedded.build import _inside, make_model, save_checkpoint
+
+    folder = tmp_path_factory.mktemp("comet") / "tiny-kiwi"
+    shutil.copytree(checkpoint / "encoder", folder / "encoder")
+    torch.manual_seed(2)
+    options = dict(make_model(folder, hidden_sizes=[16], learning_rate=1e-3).hparams)
+    options.pop("class_identifier", None)
+    with comet_worker.quiet(), _inside(folder):
+        from comet.models import ReferencelessRegression
+
+        model = ReferencelessRegression(**options)
+    for name, parameter in model.named_parameters():
+        if parameter.ndim > 1:
+            parameter.data *= 10 if "embeddings" in name else 2
+    save_checkpoint(model, folder)
+    return folder
+
+
+def test_every_segment_is_that_of_the_comet_score_command(checkpoint: Path, tmp_path: Path) -> None:
+    """To all four decimals that it prints, in its precision and with its batches."""
+    from mtsuite.metrics.comet_files import read_scores
+
+    said = comet_score(tmp_path, checkpoint, "--batch_size", "1", "--to_json", str(tmp_path / "json"))
+    options = {"checkpoint": str(checkpoint), "device": "cpu", "precision": "float16", "batch_size": 1}
+    ours = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
+    assert [round(score / 100, 4) for score in ours.segments or []] == said[:-1]
+    assert round(ours.score / 100, 4) == said[-1]
+    printed, as_json = read_scores(tmp_path / "printed"), read_scores(tmp_path / "json")
+    assert printed.scores == said[:-1]
+    assert as_json.scores == pytest.approx(printed.scores, abs=5e-5)
+    assert [text["mt"] for text in as_json.texts] == HYPOTHESES
+
+
+def test_a_reference_free_checkpoint_reads_no_references(reference_free: Path, tmp_path: Path) -> None:
+    said = comet_score(tmp_path, reference_free, "--batch_size", "1", references=False)
+    options = {"checkpoint": str(reference_free), "device": "cpu", "precision": "float16", "batch_size": 1}
+    ours = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
+    assert [round(score / 100, 4) for score in ours.segments or []] == said[:-1]
+    assert len(set(said)) > 10
+    other = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, ["x"] * len(SOURCES))
+    assert other.segments == ours.segments
+    assert ours.signature.startswith("COMET-tiny-kiwi (")
+    assert "reference-free" in ours.signature
+
+
 def test_a_moved_checkpoint_finds_its_encoder(checkpoint: Path, tmp_path: Path) -> None:
     moved = checkpoint.rename(tmp_path / "moved")
     try:

@@ -53,7 +53,8 @@ def stages(plan: Planned, method: str) -> dict[str, Job]:
 def test_other_jobs_keep_their_keys(tmp_path: Path) -> None:
     plain = planned(tmp_path)
     with_all = planned(tmp_path, SEQUENCE + "forgetting: {perplexity: true, zero_shot_directions: [fr-de]}\n")
-    assert list(plain.plan.jobs) == [key for key in with_all.plan.jobs if key in plain.plan.jobs]
+    alone = [key for key, job in plain.plan.jobs.items() if job.kind != "comet"]  # that one reads every text
+    assert alone == [key for key in with_all.plan.jobs if key in plain.plan.jobs]
     assert (plain.corpus, plain.base) == (with_all.corpus, with_all.base)
     assert "perplexity" not in {job.kind for job in plain.plan}
     assert plain.untrained == ""

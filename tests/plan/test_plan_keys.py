@@ -47,6 +47,11 @@ def translations(planned: Planned, method: str, seed: int = 1) -> list[str]:
     return [x.translations for x in planned.lines if (x.method, x.seed, x.trained_on) == (method, seed, "all")]
 
 
+def but_comet(planned: Planned) -> set[str]:
+    """Keys of all jobs but COMET's, which is over all translations and so another with every row."""
+    return {key for key, job in planned.plan.jobs.items() if job.kind != "comet"}
+
+
 @given(st.dictionaries(st.text(), st.integers() | st.text() | st.booleans()), st.text())
 def test_entries_with_an_underscore_do_not_count(spec: dict[str, object], word: str) -> None:
     kept = {name: value for name, value in spec.items() if not name.startswith("_")}
@@ -134,7 +139,7 @@ def test_seeds_train_anew_and_share_what_does_not_depend_on_them(planned) -> Non
     assert phases(both, "landermt", 1)["detection"] == phases(both, "landermt", 2)["detection"]
     assert translations(both, "zero-shot", 1) == translations(both, "zero-shot", 2)
     assert translations(both, "in-context", 1) != translations(both, "in-context", 2), "examples are drawn"
-    assert set(planned().plan.jobs) < set(both.plan.jobs)
+    assert but_comet(planned()) < but_comet(both)
 
 
 def test_transfer_shares_detection_and_first_stage(planned) -> None:  # type: ignore[no-untyped-def]
@@ -144,7 +149,7 @@ def test_transfer_shares_detection_and_first_stage(planned) -> None:  # type: ig
         assert phases(matrix, "mix-moe", 1, on)["lm-experts"] == phases(matrix, "mix-moe")["lm-experts"]
         assert phases(matrix, "full", 1, on) != phases(matrix, "full")
     assert len([x for x in matrix.lines if x.trained_on != "all"]) == 3 * 2 * 2
-    assert set(planned().plan.jobs) < set(matrix.plan.jobs)
+    assert but_comet(planned()) < but_comet(matrix)
 
 
 def test_how_a_run_is_done_changes_nothing(planned) -> None:  # type: ignore[no-untyped-def]
@@ -152,7 +157,7 @@ def test_how_a_run_is_done_changes_nothing(planned) -> None:  # type: ignore[no-
     for change in ("train.checkpoint_seconds=0", "model.pretrain.use_shipped=false", "report.baseline=full"):
         assert set(planned(change).plan.jobs) == keys, change
     moved = planned("report.floor=false")
-    assert set(moved.plan.jobs) < keys
+    assert but_comet(moved) < keys
 
 
 def test_files_count_by_what_is_in_them(here: Path) -> None:

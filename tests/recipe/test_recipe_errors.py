@@ -25,7 +25,7 @@ from .conftest import SMALL, Message, Write
         ),
         (
             "extend: a.yaml\n",
-            "x.yaml:5:1: extend: unknown key. Did you mean 'extends'?\n    5 | extend: a.yaml\n      | ^",
+            "x.yaml:5:1: extend: unknown key. Did you mean 'extends' or 'external'?\n    5 | extend: a.yaml\n      | ^",
         ),
         (
             "report: {zzzz: 1}\n",

@@ -67,7 +67,7 @@ def test_default_source_and_another_source(write: Write) -> None:
         ),
         (
             "trian.max_steps=5",
-            "--set trian.max_steps=5: trian: unknown key. Did you mean 'train' or 'transfer'?",
+            "--set trian.max_steps=5: trian: unknown key. Did you mean 'train' or 'transfer' or 'tracking'?",
         ),
         (
             "methods.lora={confg: {}}",
