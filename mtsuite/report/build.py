@@ -10,7 +10,6 @@ import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,14 +25,16 @@ from mtsuite.report.html import Chart, Parts, report_page, table_page
 from mtsuite.report.latex import render_latex
 from mtsuite.report.main_table import average_by_seed, panels, score_table, trained_params
 from mtsuite.report.markdown import render_markdown
-from mtsuite.report.matrix import Matrix, transfer_matrices, transfer_table
+from mtsuite.report.matrix import Matrix
 from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
+from mtsuite.report.matrix_view import View
 from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, read_results
 from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.text import slug
 from mtsuite.report.topic import Topic
+from mtsuite.report.transfer import transfer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -81,9 +82,7 @@ def build_report(results: Path) -> Report:
     """
     data = read_results(results)
     scores = [[score_table(data, metric, panel) for panel in panels(data, metric)] for metric in data.metrics]
-    matrices = transfer_matrices(data)
-    by_table = groupby(matrices, key=lambda m: (m.metric, m.suffix))
-    transfer = [(key[0], transfer_table(data, list(group))) for key, group in by_table]
+    transferred = transfer(data)
     significance = significance_tables(data)
     costs = costs_table(data)
     flat = [table for tables in scores for table in tables]
@@ -91,23 +90,23 @@ def build_report(results: Path) -> Report:
 
     files: dict[str, bytes] = {}
     of_topics = [table for topic in topics for table in topic.tables]
-    for table in [*flat, costs, *(t for _, t in transfer), *(t for _, t in significance), *of_topics]:
+    for table in [*flat, costs, *(t for _, t in transferred.tables), *(t for _, t in significance), *of_topics]:
         files |= _table_files(table)
     with figures.style():
-        for matrix in matrices:
-            files |= _matrix_files(matrix)
+        for view in transferred.views:
+            files |= _matrix_files(view)
         charts = _charts(data, files)
         drawn = [(topic, [_drawn(c, c.name, c.title, files) for c in topic.charts]) for topic in topics]
-    parts = Parts(scores, costs, transfer, matrices, significance, charts, drawn)
+    parts = Parts(scores, costs, transferred.tables, transferred.views, significance, charts, drawn)
     files["report.html"] = report_page(data, parts).encode()
     return Report(
         folder=results,
         headline=tuple(scores[0]),
         tables=tuple(flat),
         costs=costs,
-        transfer=tuple(table for _, table in transfer),
+        transfer=tuple(table for _, table in transferred.tables),
         significance=tuple(table for _, table in significance),
-        matrices=tuple(matrices),
+        matrices=transferred.matrices,
         topics=tuple(topics),
         files=_write(results, files),
     )
@@ -117,9 +116,8 @@ def print_report(results: Path, console: Console) -> None:
     """Print the headline tables of a results folder that is already built; nothing is written."""
     data = read_results(results)
     shown = [score_table(data, data.metrics[0], panel) for panel in panels(data, data.metrics[0])]
-    matrices = [m for m in transfer_matrices(data) if m.metric == data.metrics[0]]
-    if matrices:
-        shown.append(transfer_table(data, matrices))
+    beside = {f"transfer-{table.name}" for table in shown}
+    shown += [table for _, table in transfer(data, data.metrics[:1]).tables if table.name in beside]
     for table in shown:
         console.print(render_terminal(table, console.width))
         console.print()
@@ -135,17 +133,10 @@ def _table_files(table: Table) -> dict[str, bytes]:
     return {f"tables/{table.name}.{ending}": text.encode() for ending, text in texts.items()}
 
 
-def _matrix_files(matrix: Matrix) -> dict[str, bytes]:
-    path = f"matrices/{matrix.name}"
-    files = {
-        f"{path}-scores.csv": matrix_csv(matrix, matrix.scores, with_base=True).encode(),
-        f"{path}-scores.md": matrix_markdown(matrix, change=False).encode(),
-        f"{path}-change.csv": matrix_csv(matrix, matrix.changes).encode(),
-        f"{path}-change.md": matrix_markdown(matrix, change=True).encode(),
-    }
-    for ending, content in figures.rendered(heat_map(matrix)).items():
-        files[f"{path}-change.{ending}"] = content
-    return files
+def _matrix_files(view: View) -> dict[str, bytes]:
+    path = f"matrices/{view.name}"
+    files = {f"{path}.csv": matrix_csv(view).encode(), f"{path}.md": matrix_markdown(view).encode()}
+    return files | {f"{path}.{ending}": content for ending, content in figures.rendered(heat_map(view)).items()}
 
 
 def points(results: Results, metric: str) -> list[figures.Point]:
