@@ -265,6 +265,8 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
                 "updates": summary["updates"],
                 "transfer": training["transfer"],
             }
+            if by_direction := summary.get("target_tokens_by_direction"):  # models of earlier versions lack it
+                stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
             group = (training["seed"], training["trained_on"], training["transfer"])
             groups.setdefault(group, set()).add(summary["fingerprint"])

@@ -10,6 +10,7 @@ from typing import Any
 from mtsuite.identity import identity
 from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.graph import Job, Plan
+from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.recipe.schema import Recipe
 from mtsuite.recipe.write import resolved_yaml
@@ -78,6 +79,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "notes": [],
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))},
         "transfer": _transfer(recipe),
+        "interference": interference_pairs(recipe, planned.methods),
         "decoding": f"{decoding}, at most {recipe.translate.max_new_tokens} new tokens",
         "data": recipe.data.text.source,
         "command": command,

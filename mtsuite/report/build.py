@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from mtsuite.chart import Chart as ChartData
 from mtsuite.chart import Series
 from mtsuite.errors import StoreError
-from mtsuite.report import figures
+from mtsuite.report import figures, interference
 from mtsuite.report.chart_figures import chart_csv, draw
 from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("tables", "matrices", "figures")
 _ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
-TOPICS: tuple[Callable[[Results], Topic | None], ...] = ()
+TOPICS: tuple[Callable[[Results], Topic | None], ...] = (interference.topic,)
 
 
 @dataclass(frozen=True)
