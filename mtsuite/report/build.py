@@ -22,8 +22,9 @@ from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
 from mtsuite.report.heatmap import heat_map
 from mtsuite.report.html import Chart, Parts, report_page, table_page
+from mtsuite.report.intervals import average_intervals
 from mtsuite.report.latex import render_latex
-from mtsuite.report.main_table import average_by_seed, panels, score_table, trained_params
+from mtsuite.report.main_table import average_by_seed, mean_costs, panels, score_table
 from mtsuite.report.markdown import render_markdown
 from mtsuite.report.matrix import Matrix
 from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
@@ -142,15 +143,20 @@ def _matrix_files(view: View) -> dict[str, bytes]:
 def points(results: Results, metric: str) -> list[figures.Point]:
     """A point for each method whose row is complete; the floor row is left out."""
     trained = set(results.info.get("trained_methods") or results.methods)
+    intervals = average_intervals(results, metric)
     found = []
     for method in results.methods:
         averages = average_by_seed(results, metric, method)
         if averages and method not in FLOOR_ROWS:
             spread = len(averages) > 1 and (method in trained or len(set(averages)) > 1)
             sd = statistics.stdev(averages) if spread else None
-            params = trained_params(results, method) if method in trained else None
+            costs = mean_costs(results, method) if method in trained else {}
+            between = (intervals[method].low, intervals[method].high) if method in intervals else None
             mean = statistics.fmean(averages)
-            found.append(figures.Point(method, results.label(method), mean, sd, params, method in trained))
+            params = costs.get("trainable_params")
+            found.append(
+                figures.Point(method, results.label(method), mean, sd, params, method in trained, between, costs)
+            )
     return found
 
 
@@ -161,10 +167,12 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
     charts = []
     if found:
         said = "; ".join(f"{p.label} {p.score:.2f}" for p in found)
-        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", figures.average_bars(found, metric)))
-    if any(p.params for p in found):
-        said = f"Average {metric} of each method over the number of parameters it trains"
-        charts.append((f"params-{slug(metric)}", said, figures.quality_against_params(found, metric)))
+        bars = figures.average_bars(found, metric, said=_error_bars(results, metric, found))
+        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", bars))
+    for cost in figures.COST_AXES:
+        if any(p.costs.get(cost.key) for p in found):
+            said = f"Average {metric} of each method over its {cost.label.lower()}"
+            charts.append((f"{cost.name}-{slug(metric)}", said, figures.quality_against_cost(found, metric, cost)))
     curves = results.info.get("learning_curves") or {}
     lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}
     if lines:
@@ -178,6 +186,17 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
         drawn = _drawn(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", files)
         made.append(replace(drawn, method=label))
     return made
+
+
+def _error_bars(results: Results, metric: str, found: list[figures.Point]) -> str:
+    """What the error bars of these points are; nothing when there are none."""
+    kinds = {p.interval is not None for p in found if p.reach is not None}
+    sd = "± sd over seeds"
+    if True not in kinds:
+        return sd if kinds else ""
+    level = next(iter(average_intervals(results, metric).values())).level
+    interval = f"{100 * level:g} % interval over segments"
+    return f"{interval}, or {sd}" if False in kinds else interval
 
 
 def _chart(name: str, alt: str, figure: Figure, files: dict[str, bytes], caption: str = "") -> Chart:

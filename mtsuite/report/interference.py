@@ -17,7 +17,7 @@ from mtsuite.data.languages import language
 from mtsuite.report.main_table import BETTER_SYMBOL, WORSE_SYMBOL, Panel, change_text, panels
 from mtsuite.report.relations import group_of, pivot_of
 from mtsuite.report.results import ALL, TABLE, Comparison, Results
-from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
+from mtsuite.report.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
 from mtsuite.report.topic import Topic
 
@@ -147,11 +147,8 @@ def _by_direction(
             average = Cell.of(_mean_by_seed(scores, list(scores)))
             rule = number > 0 and key == "jointly"
             rows.append(Row(pair.joint, results.label(pair.joint), (Cell(key), *cells, average), rule_above=rule))
-        cells = [
-            _gain_cell(list(by_direction[d].values()), tests.get((pair.joint, d), ("", None))[0])
-            for d, _ in panel.columns
-        ]
-        average = _gain_cell(_mean_by_seed(by_direction, list(by_direction)))
+        cells = [_gain_cell(list(by_direction[d].values()), _symbol(tests, pair, d)) for d, _ in panel.columns]
+        average = _gain_cell(_mean_by_seed(by_direction, list(by_direction)), _symbol(tests, pair, "average"))
         rows.append(Row(pair.joint, results.label(pair.joint), (Cell("difference"), *cells, average)))
     notes = [
         note(f"{metric}, {_sense(results, metric)}. Difference: jointly minus alone in {metric} points."),
@@ -177,22 +174,23 @@ def _summary(results: Results, metric: str, panel: Panel, found: Sequence[Pair],
     for d in directions:
         families.setdefault(group_of(d, pivot, "family"), []).append(d)
     groups = [("Mean gain, by way", ways), ("Mean gain, by family", families if len(families) > 1 else {})]
-    better: Better = "lower" if results.lower_is_better(metric) else "higher"
+    lower = results.lower_is_better(metric)
     columns = [
-        Column("mean", "mean gain", "All directions", better),
+        Column("mean", "mean gain", "All directions"),
         Column("gain", "gain", "Directions that"),
         Column("lose", "lose", "Directions that"),
     ]
     if tests:
         columns += [Column(f"{key}_significantly", f"{key} ({symbol})", "Directions that") for key, symbol in
                     (("gain", BETTER_SYMBOL), ("lose", WORSE_SYMBOL))]  # fmt: skip
-    columns += [Column(name, name, heading, better) for heading, members in groups for name in members]
+    columns += [Column(name, name, heading) for heading, members in groups for name in members]
     rows = []
     for pair, by_direction in zip(found, gains, strict=True):
         means = {d: statistics.fmean(v.values()) for d, v in by_direction.items() if v}
-        good = [d for d, m in means.items() if m != 0 and (m < 0) == (better == "lower")]
+        good = [d for d, m in means.items() if m != 0 and (m < 0) == lower]
         bad = [d for d, m in means.items() if m != 0 and d not in good]
-        cells = [_gain_cell(_mean_by_seed(by_direction, directions)), _count(len(good)), _count(len(bad))]
+        mean = _gain_cell(_mean_by_seed(by_direction, directions), _symbol(tests, pair, "average"))
+        cells = [mean, _count(len(good)), _count(len(bad))]
         if tests:
             symbols = [tests[pair.joint, d][0] for d in directions if (pair.joint, d) in tests]
             tested = bool(symbols)
@@ -223,6 +221,10 @@ def _ways(directions: Sequence[str], pivot: str) -> dict[str, list[str]]:
         f"from {name}": [d for d in directions if Direction.parse(d).source == pivot],
     }
     return ways if all(ways.values()) else {}
+
+
+def _symbol(tests: _Tests, pair: Pair, direction: str) -> str:
+    return tests[pair.joint, direction][0] if (pair.joint, direction) in tests else ""
 
 
 def _count(number: int) -> Cell:
@@ -296,7 +298,8 @@ def _tokens(results: Results, pair: Pair) -> tuple[str, bool]:
     text += f" (seed {seeds[0]})" if len(seeds) > 1 else ""
     if by_direction:
         text += f", by direction within {worst:.1%} of each other" if worst else ", equal in every direction"
-    text += f"; {joint[seeds[0]].updates:,} updates jointly, {alone[seeds[0]].updates:,} of all models alone"
+    models = max(1, len(alone[seeds[0]].of))
+    text += f"; {joint[seeds[0]].updates:,} updates jointly, {alone[seeds[0]].updates / models:.3g} a model alone"
     if worst > TOLERANCE:
         return f"{text}. The amounts of text DIFFER: more than company is compared.", True
     return f"{text}.", False

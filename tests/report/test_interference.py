@@ -93,10 +93,11 @@ def test_significance_is_used_whichever_row_was_the_baseline(tmp_path: Path, tur
     lines = [
         {"metric": "BLEU", "direction": d, "method": rows[0], "baseline": rows[1], "delta": sign * delta, "p_value": p,
          "test": "a test, Holm over 3", "n": 100}
-        for d, delta, p in (("en-de", -4.5, 0.01), ("de-en", 2.5, 0.2), ("fr-en", 4.0, 0.04))
+        for d, delta, p in (("en-de", -4.5, 0.01), ("de-en", 2.5, 0.2), ("fr-en", 4.0, 0.04), ("average", 1.0, 0.001))
     ]  # fmt: skip
     summary, table = made(folder(tmp_path, lines)).tables
-    assert [cell.symbol for cell in table.rows[2].cells[1:]] == ["‡", "", "", "†", ""]
+    assert [cell.symbol for cell in table.rows[2].cells[1:]] == ["‡", "", "", "†", "†"]
+    assert str(summary.cell("full", "mean")) == "+1.00† ±0.71"
     assert [str(summary.cell("full", f"{key}_significantly")) for key in ("gain", "lose")] == ["1", "1"]
     assert any("a test, Holm over 3" in n.text for n in table.notes)
 
@@ -111,7 +112,7 @@ def test_comparisons_with_other_rows_are_not_taken_for_the_pair(tmp_path: Path) 
 
 def test_equal_text_is_said_with_its_numbers(tmp_path: Path) -> None:
     text = notes(made(folder(tmp_path)))
-    assert "Full: target tokens 1,000 jointly, 1,000 alone in all (seed 1); 400 updates jointly, 400 of all" in text
+    assert "Full: target tokens 1,000 jointly, 1,000 alone in all (seed 1); 400 updates jointly, 100 a model" in text
     counted = streams(by_direction=dict.fromkeys(DIRECTIONS, 250))
     text = notes(made(folder(tmp_path, fairness={"streams": counted})))
     assert "1,000 alone in all (seed 1), equal in every direction; 400" in text
