@@ -290,6 +290,8 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
                 "updates": summary["updates"],
                 "transfer": training["transfer"],
             }
+            if by_direction := summary.get("target_tokens_by_direction"):  # models of earlier versions lack it
+                stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
             group = (training["seed"], training["trained_on"], training["transfer"])
             groups.setdefault(group, set()).add(summary["fingerprint"])
@@ -304,7 +306,11 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
 
 
 def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120) -> dict[str, list[list[float]]]:
-    """Loss of the translation phase by update, averaged in at most ``points`` steps, of the first seed."""
+    """Loss of the translation phase by update, averaged in at most ``points`` steps, of the first seed.
+
+    Directions take turns, and some are harder: where there are updates enough, a step is of whole turns.
+    """
+    turn = len(spec["directions"])
     curves: dict[str, list[list[float]]] = {}
     for training in spec["trainings"]:
         if training["trained_on"] != "all" or training["transfer"] or training["seed"] != spec["seeds"][0]:
@@ -315,6 +321,8 @@ def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120)
             continue
         losses = learned[-1]
         width = max(1, -(-len(losses) // points))
+        if len(losses) >= 20 * turn:
+            width = turn * -(-width // turn)
         chunks = [losses[start : start + width] for start in range(0, len(losses), width)]
         curves[training["method"]] = [
             [min(len(losses), (i + 1) * width), sum(chunk) / len(chunk)] for i, chunk in enumerate(chunks)

@@ -94,6 +94,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "active_parameters": method.active_parameters(model),
         "tokens": result.tokens,
         "target_tokens": result.target_tokens,
+        "target_tokens_by_direction": result.target_tokens_by_direction,
         "replayed_tokens": result.replayed_tokens,
         "padding_share": result.padding_tokens / max(1, result.tokens),
         "too_long": stream.too_long,

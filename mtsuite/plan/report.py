@@ -12,6 +12,7 @@ from mtsuite.identity import identity
 from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
+from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
@@ -100,6 +101,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "transfer": _transfer(recipe),
         "sequence": _sequence(recipe),
         "forgetting": _forgetting(planned),
+        "interference": interference_pairs(recipe, planned.methods),
         "decoding": f"{decoding}, at most {recipe.translate.max_new_tokens} new tokens",
         "data": recipe.data.text.source,
         "command": command,

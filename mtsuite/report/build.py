@@ -10,30 +10,32 @@ import os
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mtsuite.chart import Chart as ChartData
 from mtsuite.chart import Series
 from mtsuite.errors import StoreError
-from mtsuite.report import failures, figures, forgetting
+from mtsuite.report import failures, figures, forgetting, interference
 from mtsuite.report.chart_figures import chart_csv, draw
 from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
 from mtsuite.report.heatmap import heat_map
 from mtsuite.report.html import Chart, Parts, report_page, table_page
+from mtsuite.report.intervals import average_intervals
 from mtsuite.report.latex import render_latex
-from mtsuite.report.main_table import average_by_seed, panels, score_table, trained_params
+from mtsuite.report.main_table import average_by_seed, mean_costs, panels, score_table
 from mtsuite.report.markdown import render_markdown
-from mtsuite.report.matrix import Matrix, transfer_matrices, transfer_table
+from mtsuite.report.matrix import Matrix
 from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
+from mtsuite.report.matrix_view import View
 from mtsuite.report.results import FLOOR_ROWS, TABLE, Results, read_results
 from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.text import slug
 from mtsuite.report.topic import Topic
+from mtsuite.report.transfer import transfer
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
 FOLDERS = ("tables", "matrices", "figures")
 _ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
-TOPICS: tuple[Callable[[Results], Topic | None], ...] = (failures.topic, forgetting.topic)
+TOPICS: tuple[Callable[[Results], Topic | None], ...] = (interference.topic, failures.topic, forgetting.topic)
 
 
 @dataclass(frozen=True)
@@ -81,9 +83,7 @@ def build_report(results: Path) -> Report:
     """
     data = read_results(results)
     scores = [[score_table(data, metric, panel) for panel in panels(data, metric)] for metric in data.metrics]
-    matrices = transfer_matrices(data)
-    by_table = groupby(matrices, key=lambda m: (m.metric, m.suffix))
-    transfer = [(key[0], transfer_table(data, list(group))) for key, group in by_table]
+    transferred = transfer(data)
     significance = significance_tables(data)
     costs = costs_table(data)
     flat = [table for tables in scores for table in tables]
@@ -91,23 +91,23 @@ def build_report(results: Path) -> Report:
 
     files: dict[str, bytes] = {}
     of_topics = [table for topic in topics for table in topic.tables]
-    for table in [*flat, costs, *(t for _, t in transfer), *(t for _, t in significance), *of_topics]:
+    for table in [*flat, costs, *(t for _, t in transferred.tables), *(t for _, t in significance), *of_topics]:
         files |= _table_files(table)
     with figures.style():
-        for matrix in matrices:
-            files |= _matrix_files(matrix)
+        for view in transferred.views:
+            files |= _matrix_files(view)
         charts = _charts(data, files)
         drawn = [(topic, [_drawn(c, c.name, c.title, files) for c in topic.charts]) for topic in topics]
-    parts = Parts(scores, costs, transfer, matrices, significance, charts, drawn)
+    parts = Parts(scores, costs, transferred.tables, transferred.views, significance, charts, drawn)
     files["report.html"] = report_page(data, parts).encode()
     return Report(
         folder=results,
         headline=tuple(scores[0]),
         tables=tuple(flat),
         costs=costs,
-        transfer=tuple(table for _, table in transfer),
+        transfer=tuple(table for _, table in transferred.tables),
         significance=tuple(table for _, table in significance),
-        matrices=tuple(matrices),
+        matrices=transferred.matrices,
         topics=tuple(topics),
         files=_write(results, files),
     )
@@ -117,9 +117,8 @@ def print_report(results: Path, console: Console) -> None:
     """Print the headline tables of a results folder that is already built; nothing is written."""
     data = read_results(results)
     shown = [score_table(data, data.metrics[0], panel) for panel in panels(data, data.metrics[0])]
-    matrices = [m for m in transfer_matrices(data) if m.metric == data.metrics[0]]
-    if matrices:
-        shown.append(transfer_table(data, matrices))
+    beside = {f"transfer-{table.name}" for table in shown}
+    shown += [table for _, table in transfer(data, data.metrics[:1]).tables if table.name in beside]
     for table in shown:
         console.print(render_terminal(table, console.width))
         console.print()
@@ -135,31 +134,29 @@ def _table_files(table: Table) -> dict[str, bytes]:
     return {f"tables/{table.name}.{ending}": text.encode() for ending, text in texts.items()}
 
 
-def _matrix_files(matrix: Matrix) -> dict[str, bytes]:
-    path = f"matrices/{matrix.name}"
-    files = {
-        f"{path}-scores.csv": matrix_csv(matrix, matrix.scores, with_base=True).encode(),
-        f"{path}-scores.md": matrix_markdown(matrix, change=False).encode(),
-        f"{path}-change.csv": matrix_csv(matrix, matrix.changes).encode(),
-        f"{path}-change.md": matrix_markdown(matrix, change=True).encode(),
-    }
-    for ending, content in figures.rendered(heat_map(matrix)).items():
-        files[f"{path}-change.{ending}"] = content
-    return files
+def _matrix_files(view: View) -> dict[str, bytes]:
+    path = f"matrices/{view.name}"
+    files = {f"{path}.csv": matrix_csv(view).encode(), f"{path}.md": matrix_markdown(view).encode()}
+    return files | {f"{path}.{ending}": content for ending, content in figures.rendered(heat_map(view)).items()}
 
 
 def points(results: Results, metric: str) -> list[figures.Point]:
     """A point for each method whose row is complete; the floor row is left out."""
     trained = set(results.info.get("trained_methods") or results.methods)
+    intervals = average_intervals(results, metric)
     found = []
     for method in results.methods:
         averages = average_by_seed(results, metric, method)
         if averages and method not in FLOOR_ROWS:
             spread = len(averages) > 1 and (method in trained or len(set(averages)) > 1)
             sd = statistics.stdev(averages) if spread else None
-            params = trained_params(results, method) if method in trained else None
+            costs = mean_costs(results, method) if method in trained else {}
+            between = (intervals[method].low, intervals[method].high) if method in intervals else None
             mean = statistics.fmean(averages)
-            found.append(figures.Point(method, results.label(method), mean, sd, params, method in trained))
+            params = costs.get("trainable_params")
+            found.append(
+                figures.Point(method, results.label(method), mean, sd, params, method in trained, between, costs)
+            )
     return found
 
 
@@ -170,10 +167,12 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
     charts = []
     if found:
         said = "; ".join(f"{p.label} {p.score:.2f}" for p in found)
-        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", figures.average_bars(found, metric)))
-    if any(p.params for p in found):
-        said = f"Average {metric} of each method over the number of parameters it trains"
-        charts.append((f"params-{slug(metric)}", said, figures.quality_against_params(found, metric)))
+        bars = figures.average_bars(found, metric, said=_error_bars(results, metric, found))
+        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", bars))
+    for cost in figures.COST_AXES:
+        if any(p.costs.get(cost.key) for p in found):
+            said = f"Average {metric} of each method over its {cost.label.lower()}"
+            charts.append((f"{cost.name}-{slug(metric)}", said, figures.quality_against_cost(found, metric, cost)))
     curves = results.info.get("learning_curves") or {}
     lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}
     if lines:
@@ -187,6 +186,17 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
         drawn = _drawn(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", files)
         made.append(replace(drawn, method=label))
     return made
+
+
+def _error_bars(results: Results, metric: str, found: list[figures.Point]) -> str:
+    """What the error bars of these points are; nothing when there are none."""
+    kinds = {p.interval is not None for p in found if p.reach is not None}
+    sd = "± sd over seeds"
+    if True not in kinds:
+        return sd if kinds else ""
+    level = next(iter(average_intervals(results, metric).values())).level
+    interval = f"{100 * level:g} % interval over segments"
+    return f"{interval}, or {sd}" if False in kinds else interval
 
 
 def _chart(name: str, alt: str, figure: Figure, files: dict[str, bytes], caption: str = "") -> Chart:

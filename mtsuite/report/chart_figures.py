@@ -7,21 +7,30 @@ from __future__ import annotations
 
 import csv
 import io
-import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.csv_table import number
-from mtsuite.report.figures import COLOURS, DASHES, INK, MUTED, new_figure
+from mtsuite.report.figures import (
+    COLOURS,
+    INK,
+    MARKS,
+    MUTED,
+    WIDTH,
+    draw_key,
+    key_height,
+    look,
+    new_figure,
+    wrapped,
+)
 from mtsuite.report.text import typographic
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "+++")
 _GREYS = ("#f7f7f5", "#b9d3e6", "#5d9cc6", "#14598f")  # pale to dark: in grey the depth shows the size
 _MANY_CELLS = 240  # of a grid; with more the numbers would not be legible
@@ -31,14 +40,29 @@ def draw(chart: Chart, title: str) -> Figure:
     """The chart as a figure under ``title``.  Call inside ``figures.style()``."""
     if chart.kind == "grid":
         return _grid(chart, title)
-    figure, axes = new_figure(6.4, 4.0)
+    names = [series.name for series in chart.series] if len(chart.series) > 1 else []
+    width = min(2 * WIDTH, max(WIDTH, _room(chart)))
+    figure, axes = new_figure(width, 2.4 + key_height(names, width))
     {"lines": _lines, "bars": _bars, "points": _points}[chart.kind](axes, chart)
     axes.set_xlabel(chart.x_label)
     axes.set_ylabel(chart.y_label)
-    axes.set_title(title)
-    if len(chart.series) > 1:
-        figure.legend(loc="outside right upper", fontsize=8.5, handlelength=2.6)
+    _title(axes, title, width)
+    if names:
+        draw_key(figure, axes.get_legend_handles_labels()[0], marks=1.7 if chart.kind == "points" else 1.0)
     return figure
+
+
+def _title(axes: Axes, title: str, width: float) -> None:
+    """The title, on two lines if need be."""
+    axes.set_title(wrapped(title, int((width - 0.65) / 0.077)))
+
+
+def _room(chart: Chart) -> float:
+    """Inches that a chart wants for its bars, or for words on its x axis."""
+    words = list(dict.fromkeys(str(x) for series in chart.series for x in series.x if isinstance(x, str)))
+    if chart.kind == "bars":
+        return 0.8 + len(words) * max(0.22, 0.085 * len(chart.series))
+    return 0.8 + 0.22 * len(words)
 
 
 def chart_csv(chart: Chart) -> bytes:
@@ -52,22 +76,23 @@ def chart_csv(chart: Chart) -> bytes:
     return buffer.getvalue().encode()
 
 
-def _look(index: int) -> tuple[str, str]:
-    return COLOURS[index % len(COLOURS)], DASHES[(index // len(COLOURS) + index) % len(DASHES)]
-
-
 def _lines(axes: Axes, chart: Chart) -> None:
     words = _words(chart.series)
     average = [series for series in chart.series if series.name == "average"]
     for series in average:
         x = [words.index(v) if words else v for v in series.x]
-        axes.plot(x, series.y, color=INK, linewidth=2.6, marker="o", markersize=5, label=series.name, zorder=3)
+        axes.plot(x, series.y, color=INK, linewidth=2.2, marker="o", markersize=4, label=series.name, zorder=3)
     for index, series in enumerate(s for s in chart.series if s not in average):
-        colour, dash = _look(index)
         x = [words.index(v) if words else v for v in series.x]
-        mark = MARKS[index % len(MARKS)] if len(x) <= 40 else ""
+        every = max(1, len(x) // 10)
         axes.plot(
-            x, series.y, color=colour, linestyle=dash, linewidth=1.4, marker=mark, markersize=4, label=series.name
+            x,
+            series.y,
+            linewidth=1.1,
+            markersize=3.4,
+            markevery=(index % every, every),
+            label=series.name,
+            **look(index),
         )
     _ticks(axes, chart, words)
     axes.grid(axis="y")
@@ -78,7 +103,7 @@ def _points(axes: Axes, chart: Chart) -> None:
         axes.scatter(
             series.x,
             series.y,
-            s=14,
+            s=11,
             alpha=0.75,
             linewidths=0,
             color=COLOURS[index % len(COLOURS)],
@@ -103,8 +128,20 @@ def _bars(axes: Axes, chart: Chart) -> None:
             linewidth=0,
             label=series.name,
         )
-    axes.set_xticks(range(len(words)), words, rotation=45 if len(words) > 10 else 0)
+    _word_ticks(axes, words)
     axes.grid(axis="y")
+    if any(y < 0 for series in chart.series for y in series.y):
+        axes.axhline(0, color=INK, linewidth=0.8)
+
+
+def _word_ticks(axes: Axes, words: Sequence[str]) -> None:
+    """Words under the x axis; slanted where they would run into one another."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    letters = sum(len(word) + 2 for word in words)
+    slanted = 0.062 * letters > figure.get_figwidth() - 0.7
+    axes.set_xticks(range(len(words)), words, rotation=45 if slanted else 0, ha="right" if slanted else "center",
+                    rotation_mode="anchor" if slanted else "default")  # fmt: skip
 
 
 def _grid(chart: Chart, title: str) -> Figure:
@@ -113,8 +150,14 @@ def _grid(chart: Chart, title: str) -> Figure:
 
     from mtsuite.report.heatmap import luminance
 
-    columns, rows = [str(x) for x in chart.series[0].x], chart.series
-    figure, axes = new_figure(max(6.0, 2.2 + 0.55 * len(columns)), max(2.6, 1.7 + 0.4 * len(rows)))
+    columns, rows = [wrapped(str(x), 10) for x in chart.series[0].x], chart.series
+    digits = max(len(_cell(y)) for series in rows for y in series.y)
+    head = max((len(line) for column in columns for line in column.split("\n")), default=1)
+    cell = max(0.34, 0.068 * digits, 0.068 * min(head, 8))
+    names = [wrapped(series.name, 19) for series in rows]
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    width = max(WIDTH, 0.95 + 0.062 * longest + cell * len(columns))
+    figure, axes = new_figure(width, max(1.8, 0.95 + 0.24 * len(rows)))
     values = [y for series in rows for y in series.y]
     low, high = min(values), max(values)
     scale = Normalize(low, high if high > low else low + 1)
@@ -124,19 +167,23 @@ def _grid(chart: Chart, title: str) -> Figure:
         for y, series in enumerate(rows):
             for x, value in enumerate(series.y):
                 ink = "white" if luminance(colours(scale(value))) < 0.21 else INK
-                axes.text(x, y, typographic(f"{value:.3g}"), ha="center", va="center", fontsize=7.8, color=ink)
-    # Labels of two words stand on two lines: side by side they would run into one another.
-    wrapped = [textwrap.fill(column, 10, break_long_words=False, break_on_hyphens=False) for column in columns]
-    axes.set_xticks(range(len(columns)), wrapped, rotation=45 if len(columns) > 14 else 0)
-    axes.set_yticks(range(len(rows)), [series.name for series in rows])
-    axes.tick_params(length=0, labelsize=8.5)
+                axes.text(x, y, _cell(value), ha="center", va="center", fontsize=7, color=ink)
+    slanted = 0.068 * (head + 1) > cell
+    axes.set_xticks(range(len(columns)), columns, rotation=45 if slanted else 0, ha="right" if slanted else "center",
+                    rotation_mode="anchor" if slanted else "default")  # fmt: skip
+    axes.set_yticks(range(len(rows)), names)
+    axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
     axes.set_xlabel(chart.x_label)
-    axes.set_title(title)
+    _title(axes, title, width)
     bar = figure.colorbar(ScalarMappable(norm=scale, cmap=colours), ax=axes, fraction=0.045, pad=0.02, aspect=18)
     bar.set_label(chart.y_label, color=MUTED)
     bar.outline.set_visible(False)
     return figure
+
+
+def _cell(value: float) -> str:
+    return typographic(f"{value:.3g}")
 
 
 def _words(series: Sequence[Series]) -> list[float | str]:
@@ -147,7 +194,7 @@ def _words(series: Sequence[Series]) -> list[float | str]:
 
 def _ticks(axes: Axes, chart: Chart, words: list[float | str]) -> None:
     if words:
-        axes.set_xticks(range(len(words)), [str(w) for w in words], rotation=45 if len(words) > 10 else 0)
+        _word_ticks(axes, [str(word) for word in words])
         return
     places = sorted({float(x) for series in chart.series for x in series.x})
     if _geometric(places):

@@ -9,8 +9,8 @@ from html import escape
 from typing import Any
 
 from mtsuite.report.html_table import render_html
-from mtsuite.report.matrix import Matrix
 from mtsuite.report.matrix_files import matrix_html
+from mtsuite.report.matrix_view import View
 from mtsuite.report.page_style import CSS, JS
 from mtsuite.report.results import Results
 from mtsuite.report.table import Table
@@ -54,7 +54,7 @@ class Parts:
     scores: Sequence[Sequence[Table]]
     costs: Table
     transfer: Sequence[tuple[str, Table]]
-    matrices: Sequence[Matrix]
+    matrices: Sequence[View]
     significance: Sequence[tuple[str, Table]]
     charts: Sequence[Chart]
     topics: Sequence[tuple[Topic, Sequence[Chart]]] = ()

@@ -1,14 +1,19 @@
 """A table in LaTeX with booktabs: paste it in and it compiles.
 
-It needs ``\\usepackage{booktabs,graphicx}``; symbols such as † and ± are written as commands.
-Text in other scripts passes through unchanged and wants XeLaTeX or LuaLaTeX.
+It needs ``\\usepackage{booktabs,graphicx}``; symbols such as † and ± are written as commands, so that pdfLaTeX prints
+them in any font encoding.  It cannot print other scripts: there a name in Chinese stands as its code points, [U+4E2D],
+while XeLaTeX and LuaLaTeX get the characters themselves (the document chooses a font that has them).
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 from mtsuite.report.table import Cell, Mark, Table
 from mtsuite.report.text import one_line
 
+_WIDE = 8  # columns
 _COMMANDS = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -46,6 +51,27 @@ _COMMANDS = {
     "λ": r"$\lambda$",
     "τ": r"$\tau$",
     "σ": r"$\sigma$",
+    "β": r"$\beta$",
+    "γ": r"$\gamma$",
+    "δ": r"$\delta$",
+    "η": r"$\eta$",
+    "θ": r"$\theta$",
+    "κ": r"$\kappa$",
+    "μ": r"$\mu$",
+    "µ": r"$\mu$",
+    "π": r"$\pi$",
+    "ρ": r"$\rho$",
+    "φ": r"$\phi$",
+    "ω": r"$\omega$",
+    "«": r"$\ll$",
+    "»": r"$\gg$",
+    "„": ",,",
+    "•": r"$\bullet$",
+    "∞": r"$\infty$",
+    "\u00a0": "~",
+    "\u00ad": r"\-",
+    "\u2010": "-",
+    "\u2011": "-",
     "‘": "`",
     "’": "'",
     "“": "``",
@@ -55,9 +81,45 @@ _COMMANDS = {
 _COMMANDS['"'] = "''"
 
 
+# Letters that pdfLaTeX prints in its default encoding (tried with TeX Live 2022), less those that want T1.
+_PRINTED = "!-~¡-ſ"
+_NOT_IN_OT1 = "ÐÞðþĄąĐđĘęĦħĮįĸĿŀŉŊŋŦŧŲųſ"
+_OTHER = re.compile(rf"(?:[^\s{_PRINTED}]|[{_NOT_IN_OT1}])(?:\s*(?:[^\s{_PRINTED}]|[{_NOT_IN_OT1}]))*")
+_PIECES = re.compile(rf"({'|'.join(map(re.escape, _COMMANDS))})")
+
+
 def escape(text: str) -> str:
     """Plain text that LaTeX prints as it is, on one line."""
-    return "".join(_COMMANDS.get(character, character) for character in one_line(text))
+    plain = "".join(c for c in one_line(text) if unicodedata.category(c) not in {"Cc", "Cs"})
+    pieces = _PIECES.split(plain)
+    return "".join(_COMMANDS.get(piece) or _OTHER.sub(_other_script, piece) for piece in pieces)
+
+
+def _other_script(match: re.Match[str]) -> str:
+    """Characters for engines that know all of Unicode (those that have \\Umathcode), code points for pdfLaTeX."""
+    text = match.group()
+    visible = [c for c in text if not c.isspace() and unicodedata.category(c) != "Cf"]
+    points = " ".join(f"U+{ord(c):04X}" for c in visible)
+    return rf"{{\ifdefined\Umathcode {text}\else [{points}]\fi}}"
+
+
+def _header(table: Table) -> list[str]:
+    """Comments on how the file is used."""
+    lines = [
+        rf"% \input{{{table.name}.tex}} it, or paste it in; needs \usepackage{{booktabs,graphicx}} in the preamble.",
+    ]
+    if len(table.columns) >= _WIDE:
+        lines += [
+            r"% It is wide and is scaled down to the text's width. In two columns write table* for table; for a page",
+            r"% on its side, \usepackage{rotating} and sidewaystable for table.",
+        ]
+    texts = [table.title, *(n.text for n in table.notes), *(row.label for row in table.rows)]
+    if any(r"\ifdefined" in escape(text) for text in texts):
+        lines += [
+            r"% Some text is in a script that pdfLaTeX cannot print (it shows code points): use XeLaTeX or LuaLaTeX",
+            r"% with \usepackage{fontspec} and a font that has it.",
+        ]
+    return lines
 
 
 def render_cell(cell: Cell, mark: Mark) -> str:
@@ -77,7 +139,7 @@ def render_latex(table: Table) -> str:
     """A ``table`` environment with caption, booktabs rules and the notes in a small block below."""
     align = "l" + "".join("r" if column.numeric else "l" for column in table.columns)
     lines = [
-        r"% needs \usepackage{booktabs,graphicx}",
+        *_header(table),
         r"\begin{table}[htbp]",
         r"\centering",
         r"\small",

@@ -138,12 +138,19 @@ def average_by_seed(results: Results, metric: str, method: str) -> list[float]:
     return [statistics.fmean(found[seed] for found in per_direction) for seed in seeds]
 
 
+def mean_costs(results: Results, method: str) -> dict[str, float]:
+    """The numbers of costs.csv of a method, as means over the seeds that have them."""
+    found: dict[str, list[float]] = {}
+    for cost in results.costs:
+        if cost.method == method:
+            for name, value in cost.numbers.items():
+                found.setdefault(name, []).append(value)
+    return {name: statistics.fmean(values) for name, values in found.items()}
+
+
 def trained_params(results: Results, method: str) -> float | None:
     """Trained parameters of a method: the mean over seeds (they agree), or None when it has no such number."""
-    values = [
-        c.numbers["trainable_params"] for c in results.costs if c.method == method and "trainable_params" in c.numbers
-    ]
-    return statistics.fmean(values) if values else None
+    return mean_costs(results, method).get("trainable_params")
 
 
 def _params(results: Results, method: str) -> Cell:

@@ -3,30 +3,37 @@
 ``scores[i][j]`` is the score on test direction j after training on direction i alone;
 ``changes[i][j]`` is that minus the base's (untrained) score on j.  The diagonal is what training
 was for; off the diagonal a negative change is interference or forgetting, a positive one transfer.
+
+The difference of two methods is a matrix too: what is subtracted is then the other method's score in the same cell.
+That is the difference of their changes as well, since the base is the same.
 """
 
 from __future__ import annotations
 
 import re
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from mtsuite.data.direction import Direction
-from mtsuite.data.languages import language
-from mtsuite.report.main_table import Panel, change_text, panels
+from mtsuite.errors import StoreError
+from mtsuite.report.main_table import Panel, panels
+from mtsuite.report.relations import RELATIONS, Relation, ordered, pivot_of, related, relation
 from mtsuite.report.results import TABLE, Results
-from mtsuite.report.table import Better, Cell, Column, Row, Table, note
-from mtsuite.report.text import fixed, slug
+from mtsuite.report.text import slug
 
 Grid = tuple[tuple[float | None, ...], ...]
+Line = tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Matrix:
-    """Rows: trained on; columns: tested on; ``base[j]`` is the base's score; None where a number is missing."""
+    """Rows: trained on; columns: tested on; ``base[j]`` is the base's score; None where a number is missing.
+
+    ``against`` is what is subtracted cell by cell, if it is not the base.  ``by_seed`` holds the same matrix of each
+    seed, where all seeds have all its cells.
+    """
 
     method: str
     label: str
@@ -35,22 +42,26 @@ class Matrix:
     rows: tuple[str, ...]
     columns: tuple[str, ...]
     scores: Grid
-    base: tuple[float | None, ...]
+    base: Line
     seeds: int = 1
     lower_is_better: bool = False
     suffix: str = ""  # of the test set, when the metric has several tables
+    against: Grid = ()
+    by_seed: tuple[Matrix, ...] = ()
 
     def __post_init__(self) -> None:
-        wide = {len(line) for line in self.scores} | {len(self.base)}
-        if len(self.scores) != len(self.rows) or wide - {len(self.columns)}:
+        wide = {len(line) for line in [*self.scores, *self.against]} | {len(self.base)}
+        high = {len(self.scores), len(self.against or self.scores)}
+        if high != {len(self.rows)} or wide - {len(self.columns)}:
             raise ValueError(f"matrix of {self.method}: scores do not have the shape of rows × columns")
 
     @cached_property
     def changes(self) -> Grid:
-        """Score minus the base's score in the same column; None where either is missing."""
+        """Score minus what it is compared with; None where either is missing."""
+        subtracted = self.against or (self.base,) * len(self.rows)
         return tuple(
-            tuple(None if s is None or b is None else s - b for s, b in zip(line, self.base, strict=True))
-            for line in self.scores
+            tuple(None if s is None or b is None else s - b for s, b in zip(line, others, strict=True))
+            for line, others in zip(self.scores, subtracted, strict=True)
         )
 
     @property
@@ -63,30 +74,48 @@ class Matrix:
     def unit(self) -> str:
         return f"{self.metric} points"
 
-    def summary(self) -> Summary:
-        """The numbers of the matrix, from the cells that are there."""
-        diagonal: list[float] = []
-        off: list[float] = []
-        within: list[float] = []
-        across: list[float] = []
+    @cached_property
+    def pivot(self) -> str:
+        """The language of (nearly) all directions, which says nothing about how they are related."""
+        return pivot_of([*self.rows, *self.columns])
+
+    def cells(self) -> Iterator[tuple[str, str, float]]:
+        """(trained on, tested on, change) of every cell that is there."""
         for trained, line in zip(self.rows, self.changes, strict=True):
             for tested, change in zip(self.columns, line, strict=True):
-                if change is None:
-                    continue
-                if trained == tested:
-                    diagonal.append(change)
-                    continue
-                off.append(change)
-                (within if same_families(trained, tested) else across).append(change)
-        worse = [c for c in off if (c > 0 if self.lower_is_better else c < 0)]
+                if change is not None:
+                    yield trained, tested, change
+
+    def is_worse(self, change: float) -> bool:
+        return change > 0 if self.lower_is_better else change < 0
+
+    def summary(self) -> Summary:
+        """The numbers of the matrix, from the cells that are there."""
+        by_relation: dict[Relation, list[float]] = {kind: [] for kind in RELATIONS}
+        within: list[float] = []
+        across: list[float] = []
+        for trained, tested, change in self.cells():
+            kind = relation(trained, tested)
+            by_relation[kind].append(change)
+            if kind not in ("own", "reversed"):
+                (within if related(trained, tested, self.pivot) else across).append(change)
+        off = [change for kind, found in by_relation.items() if kind != "own" for change in found]
+        worse = [change for change in off if self.is_worse(change)]
         return Summary(
-            diagonal=_mean(diagonal),
+            diagonal=_mean(by_relation["own"]),
             off_diagonal=_mean(off),
             share_worse=len(worse) / len(off) if off else None,
             within_family=_mean(within),
             across_families=_mean(across),
             cells=len(off),
+            by_relation={kind: _mean(found) for kind, found in by_relation.items()},
+            counts={kind: len(found) for kind, found in by_relation.items()}
+            | {"others": len(off), "within_family": len(within), "across_families": len(across)},
         )
+
+    def summaries(self) -> list[Summary]:
+        """One summary a seed where all seeds are complete, else one of the means over seeds."""
+        return [one.summary() for one in self.by_seed or (self,)]
 
 
 @dataclass(frozen=True)
@@ -94,6 +123,8 @@ class Summary:
     """Means of changes in the metric's points; None when no cell is of that kind.
 
     ``share_worse`` is between 0 and 1: the off-diagonal cells whose score got worse, of all ``cells`` of them.
+    ``within_family`` and ``across_families`` are of the off-diagonal cells without the reversed directions, whose
+    languages are the same two: between languages of one family, and of different ones (``relations.related``).
     """
 
     diagonal: float | None
@@ -102,23 +133,22 @@ class Summary:
     within_family: float | None
     across_families: float | None
     cells: int
-
-
-def same_families(trained: str, tested: str) -> bool:
-    """Whether two directions are relatives: their sources share a language family and their targets do too.
-
-    en-de and en-nl are; en-de and en-fr are not (targets), nor are en-fr and fr-en (both ends).
-    """
-    one, other = Direction.parse(trained), Direction.parse(tested)
-    return all(language(a).family == language(b).family for a, b in zip(one, other, strict=True))
+    by_relation: Mapping[Relation, float | None] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def _mean(values: Sequence[float]) -> float | None:
     return statistics.fmean(values) if values else None
 
 
+# -- from scores.csv ------------------------------------------------------------------------------
+
+
 def transfer_matrices(results: Results) -> list[Matrix]:
-    """A matrix for each metric and transfer method, in the report's order; none when nothing was transferred."""
+    """A matrix for each metric and transfer method, in the report's order; none when nothing was transferred.
+
+    Rows and columns are ordered by script, family and language, so that relatives are neighbours.
+    """
     transfer: dict[str, Any] = results.info.get("transfer") or {}
     rows = [str(d) for d in transfer.get("directions") or results.directions]
     return [
@@ -130,64 +160,87 @@ def transfer_matrices(results: Results) -> list[Matrix]:
 
 
 def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str, rows: list[str]) -> Matrix:
-    scores: dict[tuple[str, str, str, str], list[float]] = {}
-    seeds = set()
+    scores: dict[tuple[str, str, str, str], dict[str, float]] = {}
     for s in results.scores:
-        if s.metric == metric and (s.direction, s.testset) in panel.columns:
-            scores.setdefault((s.method, s.trained_on, s.direction, s.testset), []).append(s.score)
-            if s.method == method and s.trained_on not in TABLE:
-                seeds.add(s.seed)
-    return Matrix(
+        if s.metric == metric and s.method in (method, base) and (s.direction, s.testset) in panel.columns:
+            scores.setdefault((s.method, s.trained_on, s.direction, s.testset), {})[s.seed] = s.score
+    testset = dict(panel.columns)
+    pivot = pivot_of([*rows, *testset])
+    columns = ordered(list(testset), pivot)
+    rows = ordered(rows, pivot)
+
+    def cell(trained: str, tested: str) -> dict[str, float]:
+        return scores.get((method, trained, tested, testset[tested]), {})
+
+    def untrained(tested: str) -> dict[str, float]:
+        found = [scores.get((base, on, tested, testset[tested]), {}) for on in sorted(TABLE)]
+        return next((one for one in found if one), {})
+
+    def mean(found: Mapping[str, float]) -> float | None:
+        return _mean(list(found.values()))
+
+    seeds = sorted({seed for r in rows for c in columns for seed in cell(r, c)})
+    matrix = Matrix(
         method=method,
         label=results.label(method),
         metric=metric,
         base_label=results.label(base),
         rows=tuple(rows),
-        columns=tuple(d for d, _ in panel.columns),
-        scores=tuple(tuple(_mean(scores.get((method, r, d, t), [])) for d, t in panel.columns) for r in rows),
-        base=tuple(_mean([x for on in TABLE for x in scores.get((base, on, d, t), [])]) for d, t in panel.columns),
+        columns=tuple(columns),
+        scores=tuple(tuple(mean(cell(r, c)) for c in columns) for r in rows),
+        base=tuple(mean(untrained(c)) for c in columns),
         seeds=max(1, len(seeds)),
         lower_is_better=results.lower_is_better(metric),
         suffix=panel.suffix,
     )
-
-
-def transfer_table(results: Results, matrices: Sequence[Matrix]) -> Table:
-    """The summaries of one metric's matrices (one panel), a row a method."""
-    first = matrices[0]
-    better: Better = "lower" if first.lower_is_better else "higher"
-    group = "Mean change"
-    columns = (
-        Column("diagonal", "own direction", group, better),
-        Column("off_diagonal", "others", group, better),
-        Column("within_family", "within family", group, better),
-        Column("across_families", "across families", group, better),
-        Column("percent_worse", "worse, %", "Others", "lower"),
+    if len(seeds) < 2 or any(len(cell(r, c)) not in (0, len(seeds)) for r in rows for c in columns):
+        return matrix
+    of_seeds = tuple(
+        replace(
+            matrix,
+            seeds=1,
+            scores=tuple(tuple(cell(r, c).get(seed) for c in columns) for r in rows),
+            # A base that was run with one seed only (it trains nothing) serves all.
+            base=tuple(untrained(c).get(seed, mean(untrained(c))) for c in columns),
+        )
+        for seed in seeds
     )
-    rows = []
-    for matrix in matrices:
-        s = matrix.summary()
-        changes = (s.diagonal, s.off_diagonal, s.within_family, s.across_families)
-        cells = [Cell.hole() if v is None else Cell(change_text(v), v) for v in changes]
-        share = None if s.share_worse is None else 100 * s.share_worse
-        cells.append(Cell.hole() if share is None else Cell(fixed(share, 1), share))
-        rows.append(Row(matrix.method, matrix.label, tuple(cells)))
-    notes = [
-        note(
-            f"Each model is trained on one direction and tested on all: its own and the others. Changes are in "
-            f"{first.unit} against {first.base_label}, {better} is better; worse: the share of others that lost."
-        ),
-        note("Within family: the two sources are of one language family and so are the two targets; — where none are."),
-        note(f"Others: {listed_cells(matrices)}."),
-    ]
-    suffix = f"-{first.suffix}" if first.suffix else ""
-    title = f"{results.title}: Cross-lingual transfer, {first.metric}"
-    return Table(f"transfer-{slug(first.metric)}{suffix}", title, columns, tuple(rows), tuple(notes))
+    return replace(matrix, by_seed=of_seeds)
 
 
-def listed_cells(matrices: Sequence[Matrix]) -> str:
-    """How many off-diagonal cells each summary stands on."""
-    sizes = {m.label: m.summary().cells for m in matrices}
-    if len(set(sizes.values())) == 1:
-        return f"{next(iter(sizes.values()))} off-diagonal cells a method"
-    return "; ".join(f"{label} {size} cells" for label, size in sizes.items())
+# -- the difference of two methods ------------------------------------------------------------------
+
+
+def difference(one: Matrix, other: Matrix) -> Matrix:
+    """``one`` minus ``other`` in every cell; seed by seed where both have the same number of seeds.
+
+    Raises StoreError when they are not matrices of the same directions and metric.
+    """
+    if (one.rows, one.columns, one.metric, one.suffix) != (other.rows, other.columns, other.metric, other.suffix):
+        raise StoreError(
+            f"The transfer matrices of {one.label} ({one.metric}) and {other.label} ({other.metric}) do not have the "
+            "same directions: expected two methods of one recipe."
+        )
+    paired = len(one.by_seed) == len(other.by_seed)
+    return replace(
+        one,
+        method=f"{one.method}-minus-{other.method}",
+        label=f"{one.label} − {other.label}",
+        base_label=other.label,
+        against=other.scores,
+        seeds=min(one.seeds, other.seeds),
+        by_seed=tuple(difference(a, b) for a, b in zip(one.by_seed, other.by_seed, strict=True)) if paired else (),
+    )
+
+
+def reference_of(results: Results, methods: Sequence[str]) -> str:
+    """The transfer method that the others' matrices are compared with: the report's baseline, else the first."""
+    baseline = str(results.info.get("baseline") or "")
+    return baseline if baseline in methods else methods[0]
+
+
+def differences(results: Results, matrices: Sequence[Matrix]) -> list[Matrix]:
+    """The matrices of one metric and panel, each minus the reference's, which itself is left out."""
+    reference = reference_of(results, [m.method for m in matrices])
+    other = next(m for m in matrices if m.method == reference)
+    return [difference(m, other) for m in matrices if m is not other]

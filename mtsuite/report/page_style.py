@@ -74,6 +74,8 @@ td.up { background: rgb(var(--heat-up) / calc(var(--heat) * .6)); }
 td.down { background: rgb(var(--heat-down) / calc(var(--heat) * .6)); }
 .matrix tbody tr:hover td.up { background: rgb(var(--heat-up) / calc(var(--heat) * .6)); }
 .matrix tbody tr:hover td.down { background: rgb(var(--heat-down) / calc(var(--heat) * .6)); }
+.matrix .part { border-left: 2px solid var(--quiet); }
+.matrix tr.part > * { border-top: 2px solid var(--quiet); }
 td.own { font-weight: 700; box-shadow: inset 0 0 0 1.5px var(--ink); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); gap: 1.5rem;
   align-items: start; }

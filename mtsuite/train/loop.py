@@ -73,11 +73,19 @@ class LoopResult:
     trained_parameters: int = 0
     tokens: int = 0
     target_tokens: int = 0
+    target_tokens_by_direction: dict[str, int] = field(default_factory=dict)
     padding_tokens: int = 0
     replayed_tokens: int = 0
     seconds: float = 0.0
     fingerprint: str = ""
     resumed_at: int = 0
+
+    def count(self, batch: Batch) -> None:
+        """Count what rows share of a translation batch under its direction."""
+        if batch.direction is not None and not batch.replayed:
+            direction = str(batch.direction)
+            before = self.target_tokens_by_direction.get(direction, 0)
+            self.target_tokens_by_direction[direction] = before + batch.target_tokens
 
 
 def fit(
@@ -111,7 +119,8 @@ def fit(
         result.tokens, result.target_tokens = counters["tokens"], counters["target_tokens"]
         result.padding_tokens, result.replayed_tokens = counters["padding_tokens"], counters["replayed_tokens"]
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
-            stream.update()
+            for batch in stream.update():
+                result.count(batch)
     if log is not None:
         log.begin(first)
 
@@ -142,6 +151,7 @@ def fit(
             else:
                 digest = hashlib.sha256(digest + batch.digest()).digest()
                 result.target_tokens += batch.target_tokens
+            result.count(batch)
             result.tokens += batch.input_ids.numel()
             result.padding_tokens += int((batch.attention_mask == 0).sum())
             share = batch.rows(accelerator.process_index, accelerator.num_processes)

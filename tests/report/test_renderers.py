@@ -12,6 +12,8 @@ from html.parser import HTMLParser
 import pandas
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
 from rich.console import Console
 
 from mtsuite.report.csv_table import render_csv
@@ -308,3 +310,20 @@ def test_all_formats_show_the_same_numbers_and_marks(table: Table) -> None:
     assert from_html(table) == truth
     assert from_terminal(table) == truth
     assert from_csv(table) == truth
+
+
+def test_markdown_renders_as_one_table_whatever_the_labels_hold() -> None:
+    evil = "a|b `c` *d* _e_ <f> [g](h) \\ ~i~ & #"
+    row = Row("x", evil, (Cell("1.2 M", 1.2e6), Cell.of([20.0], symbol="†"), Cell.of([3.0])))
+    table = Table("t", evil, SMALL.columns, (row, *SMALL.rows), (Note(evil),))
+    tokens = MarkdownIt("commonmark").enable("table").parse(render_markdown(table))
+    cells = [tokens[i + 1] for i, token in enumerate(tokens) if token.type in ("th_open", "td_open")]
+    assert len(cells) == (1 + len(table.rows)) * (1 + len(table.columns)), "a pipe in a label parts no cell"
+
+    def shown(inline: Token) -> str:
+        assert not any(c.type in ("code_inline", "em_open", "link_open", "html_inline") for c in inline.children or [])
+        return "".join(child.content for child in inline.children or [])
+
+    assert shown(cells[len(table.columns) + 1]) == evil
+    assert shown(next(t for t in tokens if t.type == "inline")) == evil, "the heading"
+    assert shown([t for t in tokens if t.type == "inline"][-1]) == evil, "the note"

@@ -91,7 +91,15 @@ def test_resuming_is_as_if_nothing_had_happened(optimizer: str, family: str, tex
     part = train(resumed, stream(), 8, optimizer=optimizer, checkpoint=place)
     assert part.resumed_at == 4
     assert worst(through, resumed) == 0.0
-    for name in ("losses", "tokens", "target_tokens", "padding_tokens", "fingerprint", "trained_parameters"):
+    for name in (
+        "losses",
+        "tokens",
+        "target_tokens",
+        "target_tokens_by_direction",
+        "padding_tokens",
+        "fingerprint",
+        "trained_parameters",
+    ):
         assert getattr(part, name) == getattr(whole, name)
 
 

@@ -54,7 +54,9 @@ def test_fingerprint_and_target_tokens_are_of_the_shared_text(text: Text) -> Non
     plain = fitted(text, parallel(text))
     mixed = fitted(text, ReplayStream(parallel(text), 0.2, seed=3, tokens_per_update=256))
     assert mixed.fingerprint == plain.fingerprint
-    assert mixed.target_tokens == plain.target_tokens
+    assert mixed.target_tokens == plain.target_tokens == sum(plain.target_tokens_by_direction.values())
+    assert mixed.target_tokens_by_direction == plain.target_tokens_by_direction
+    assert set(plain.target_tokens_by_direction) == set(map(str, text.directions))
     assert (plain.replayed_tokens, mixed.replayed_tokens) == (0, 4 * 64)
     assert mixed.tokens == plain.tokens + 4 * 64
     assert mixed.losses != plain.losses
