@@ -14,7 +14,7 @@ from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
 
 DECIMALS = 2
 BETTER_SYMBOL, WORSE_SYMBOL = "†", "‡"
-AVERAGE_NAMES = frozenset({"average", "avg", "all"})
+_AVERAGE_NAMES = frozenset({"average", "avg", "all"})
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def _symbols(results: Results, metric: str) -> dict[tuple[str, str], str]:
     for c in results.comparisons:
         if c.metric == metric and c.p_value < results.alpha and c.delta != 0:
             gained = (c.delta < 0) == results.lower_is_better(metric)
-            direction = "average" if c.direction in AVERAGE_NAMES else c.direction
+            direction = "average" if c.direction in _AVERAGE_NAMES else c.direction
             symbols[c.method, direction] = BETTER_SYMBOL if gained else WORSE_SYMBOL
     return symbols
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtsuite.report.main_table import AVERAGE_NAMES, change_text, trained_params
+from mtsuite.report.main_table import change_text, trained_params
 from mtsuite.report.matrix import Matrix, transfer_matrices
 from mtsuite.report.results import TABLE, Results
 from mtsuite.report.table import Row, Table
@@ -109,13 +109,15 @@ def _best(results: Results, scores: Sequence[Sequence[Table]]) -> Sentence | Non
         )
     if len(scores[0]) > 1:
         text += " There are several test sets; this is the first."
-    agree, differ = [], []
+    agree: list[str] = []
+    differ: list[str] = []
     for other, tables in zip(results.metrics[1:], scores[1:], strict=True):
-        first = _leaders(tables[0])
-        if len(_ranking(tables[0])) > 1:
-            (agree if first == leaders else differ).append(
-                other if first == leaders else f"by {other} it is {listed(first)}"
-            )
+        if len(_ranking(tables[0])) < 2:
+            continue
+        if _leaders(tables[0]) == leaders:
+            agree.append(other)
+        else:
+            differ.append(f"by {other} it is {listed(_leaders(tables[0]))}")
     if agree:
         text += f" {listed(agree)} agree{'s' if len(agree) == 1 else ''}."
     if differ:
@@ -130,7 +132,7 @@ def _significant(results: Results) -> Sentence | None:
     tests = [
         c
         for c in results.comparisons
-        if (c.metric, c.baseline) == (metric, baseline) and c.direction not in AVERAGE_NAMES and c.method != baseline
+        if (c.metric, c.baseline) == (metric, baseline) and c.direction in results.directions
     ]
     if not tests:
         return None

@@ -3,11 +3,13 @@
 ``segments/<direction>.json`` (``<testset>.<direction>.json`` where a recipe has several test sets) holds
 
     {"direction": "en-de", "testset": "test", "sources": [...], "references": [...],
-     "scores": {"COMET": {"lora": {"1": [...]}}}}
+     "scores": {"COMET": {"lora": {"1": [...]}}}, "flags": {"lora": {"1": {"off-target": [0, 7]}}}}
 
 one entry a segment in the order of the test set and of ``translations/``.  ``scores`` goes metric, row, seed, for the
-models of the table alone (not for those of transfer runs) and for metrics that score single segments.  Sentences are
-the test set's own: whoever publishes a results folder publishes them.
+models of the table alone (not for those of transfer runs) and for metrics that score single segments.  ``flags`` goes
+row, seed, failure mode (``mtsuite.metrics.failures``) to the indices of the segments that show it, counted from 0; a
+folder written before there were any has none.  Sentences are the test set's own: whoever publishes a results folder
+publishes them.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ class Segments:
     sources: tuple[str, ...]
     references: tuple[str, ...]
     scores: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] = field(default_factory=dict)
+    flags: Mapping[str, Mapping[str, Mapping[str, Sequence[int]]]] = field(default_factory=dict)
 
     def to_json(self) -> str:
         scores = {
@@ -49,6 +52,7 @@ class Segments:
                 "sources": list(self.sources),
                 "references": list(self.references),
                 "scores": scores,
+                "flags": self.flags,
             },
             ensure_ascii=False,
             separators=(",", ":"),
@@ -85,15 +89,24 @@ def _read(path: Path) -> Segments:
     try:
         value: Any = json.loads(path.read_text(encoding="utf-8"))
         one = Segments(
-            value["direction"], value["testset"], tuple(value["sources"]), tuple(value["references"]), value["scores"]
+            value["direction"],
+            value["testset"],
+            tuple(value["sources"]),
+            tuple(value["references"]),
+            value["scores"],
+            value.get("flags", {}),
         )
         lengths = {len(one.sources), len(one.references)}
         lengths |= {len(xs) for rows in one.scores.values() for seeds in rows.values() for xs in seeds.values()}
+        flagged = {i for seeds in one.flags.values() for names in seeds.values() for xs in names.values() for i in xs}
+        outside = sorted(flagged - set(range(len(one.sources))))
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise StoreError(
             f"{path} is not a file of segments ({type(error).__name__}: {error}). Run the recipe again to have it "
             "written anew; nothing is trained or translated twice."
         ) from None
+    if outside:
+        raise StoreError(f"{path}: flags name segment {outside[0]}; there are segments 0 to {len(one.sources) - 1}.")
     if len(lengths) > 1:
         raise StoreError(f"{path}: sources, references and scores differ in number: {sorted(lengths)}.")
     return one

@@ -100,7 +100,7 @@ def read_blocks(results: Results) -> list[Block]:
                     segments.references if segments else (),
                     outputs,
                     segments.scores if segments else {},
-                    getattr(segments, "flags", {}),
+                    segments.flags if segments else {},
                 )
             )
     return found

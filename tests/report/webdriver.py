@@ -43,7 +43,9 @@ def missing() -> str:
     """Why no browser can be driven on this machine; empty when one can."""
     if not any(shutil.which(name) for name in BROWSERS):
         return f"no browser on the PATH (one of {', '.join(BROWSERS)})"
-    return "" if shutil.which("chromedriver") else "no chromedriver on the PATH (Debian: apt-get install chromium-driver)"
+    if not shutil.which("chromedriver"):
+        return "no chromedriver on the PATH (Debian: apt-get install chromium-driver)"
+    return ""
 
 
 class Browser:

@@ -198,10 +198,10 @@
       node.scrollIntoView({ block: "start" });
     };
     const turn = (step, last = false) => {
-      const before = page;
+      if (page + step < 0 || (page + step) * PAGE >= order.length) return;
       page += step;
       draw();
-      if (page !== before) focus(last ? list.lastChild : list.firstChild);
+      focus(last ? list.lastChild : list.firstChild);
     };
     root.addEventListener("change", event => {
       const name = event.target.name;
