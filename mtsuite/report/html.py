@@ -73,6 +73,7 @@ def document(title: str, body: str, style_files: tuple[str, ...], script_files: 
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{escape(title)}</title>
 <style>
 {styles(style_files)}

@@ -70,7 +70,7 @@ def answer(results: Results, scores: Sequence[Sequence[Table]]) -> list[Sentence
         _best(results, scores),
         _significant(results),
         _cost(results, scores[0][0]),
-        *(_transfer(matrix) for matrix in transfer_matrices(results) if matrix.metric == results.metrics[0]),
+        _transfer([matrix for matrix in transfer_matrices(results) if matrix.metric == results.metrics[0]]),
     ]
     return [sentence for sentence in found if sentence is not None]
 
@@ -189,13 +189,16 @@ def _mean_cost(results: Results, method: str, name: str) -> float | None:
     return statistics.fmean(values) if values else None
 
 
-def _transfer(matrix: Matrix) -> Sentence | None:
-    s = matrix.summary()
-    if s.diagonal is None or s.off_diagonal is None or s.share_worse is None:
+def _transfer(matrices: Sequence[Matrix]) -> Sentence | None:
+    parts = []
+    for matrix in matrices:
+        s = matrix.summary()
+        if s.diagonal is not None and s.off_diagonal is not None and s.share_worse is not None:
+            parts.append(
+                f"{matrix.label} {change_text(s.diagonal)} there and {change_text(s.off_diagonal)} in the other "
+                f"directions, {100 * s.share_worse:.0f} % of which get worse"
+            )
+    if not parts:
         return None
-    return Sentence(
-        "Transfer",
-        "transfer",
-        f"Trained on one direction, {matrix.label} changes it by {change_text(s.diagonal)} {matrix.metric} on average "
-        f"and the other directions by {change_text(s.off_diagonal)}; {100 * s.share_worse:.0f} % of them get worse.",
-    )
+    text = f"Trained on one direction, on average ({matrices[0].metric}): {'; '.join(parts)}."
+    return Sentence("Transfer", "transfer", text)

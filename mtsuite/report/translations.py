@@ -29,7 +29,7 @@ _SHOWN = 8  # rows at first; with more, the best of them and the baseline
 _UNSPACED = frozenset({"Han", "Japanese", "Thai", "Lao", "Khmer", "Myanmar"})
 _SORTS = (
     ("order", "order of the test set"),
-    ("disagreement", "largest disagreement of the rows"),
+    ("disagreement", "largest disagreement"),
     ("lowest", "worst of row A first"),
     ("win", "largest win of A over B"),
 )

@@ -242,6 +242,8 @@ def test_segments_are_sorted(browser: Browser) -> None:
     assert shown(browser)[:2] == [8, 1]
     browser.choose("[name=metric]", "COMET")
     assert shown(browser)[:3] == [1, 2, 3]
+    browser.choose("[name=a]", "zero-shot")
+    assert browser.run("return document.querySelector('[name=show-zero-shot]').checked"), "what is sorted by is shown"
 
 
 def test_seed_search_and_flags(browser: Browser) -> None:

@@ -88,10 +88,25 @@ def test_significance_counts_directions(tmp_path: Path) -> None:
     )
 
 
+def test_transfer_is_told_by_hand(tmp_path: Path) -> None:
+    numbers = {"base": {"en-de": 10.0, "de-en": 20.0}, "a": {"en-de": 11.0, "de-en": 21.0}}
+    scores = grid(numbers)
+    scores += grid({"a": {"en-de": 30.0, "de-en": 18.0}}, trained_on="en-de")
+    scores += grid({"a": {"en-de": 12.0, "de-en": 44.0}}, trained_on="de-en")
+    transfer = {"methods": ["a"], "base": "base"}
+    info = {"methods": ["base", "a"], "directions": ["en-de", "de-en"], "metrics": ["BLEU"], "transfer": transfer}
+    # own: (20 + 24) / 2; others: (-2 + 2) / 2, one of two worse
+    assert said(write_folder(tmp_path, scores, info))["Transfer"] == (
+        "Trained on one direction, on average (BLEU): a +22.00 there and 0.00 in the other directions, "
+        "50 % of which get worse."
+    )
+
+
 def test_transfer_and_facts(tmp_path: Path) -> None:
     large(tmp_path, seeds=2)
     text = said(tmp_path)["Transfer"]
-    assert text.startswith("Trained on one direction, LANDeRMT changes it by +")
+    assert text.startswith("Trained on one direction, on average (BLEU): Full fine-tuning +")
+    assert "; LANDeRMT +" in text
     known = dict(facts(read_results(tmp_path)))
     assert known["Seeds"] == "1 and 2"
     assert known["Budget"] == "250 updates on 512,000 target tokens of parallel text a trained row and seed"

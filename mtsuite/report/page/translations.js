@@ -86,7 +86,9 @@
         let replaced = null;
         const runs = differences(against, words, data.unit);
         runs.forEach((run, at) => {
-          const before = node.hasChildNodes() ? run.before : "";
+          // The first word has no blank before it, but what is missing may now stand before it.
+          const apart = at === 1 && runs[0].kind === "missing" && data.unit === "word" ? " " : run.before;
+          const before = node.hasChildNodes() ? apart : "";
           if (run.kind === "same") node.append(before + run.text);
           else if (run.kind === "extra") {
             node.append(before, make("mark", { textContent: run.text, title: replaced ? `instead of: ${replaced}` : "" }));
@@ -168,6 +170,8 @@
       const sort = control("sort").value;
       control("a").closest("label").hidden = !["lowest", "win"].includes(sort);
       control("b").closest("label").hidden = sort !== "win";
+      // What is sorted by is looked at.
+      for (const name of { lowest: ["a"], win: ["a", "b"] }[sort] ?? []) control("show-" + control(name).value).checked = true;
       control("metric").closest("label").hidden = Object.keys(data.scores).length < 2;
     };
     const choose = async (sameOrder = false) => {
@@ -178,6 +182,8 @@
       options("metric", Object.keys(data.scores));
       options("a", rows, label);
       options("b", rows, label);
+      if (!data.seen) [control("a").value, control("b").value] = [...shown(), ...rows];
+      data.seen = true;
       if (control("a").value === control("b").value) control("b").value = rows.find(row => row !== control("a").value);
       const compared = [...(data.references.length ? ["reference"] : []), ...rows, ""];
       options("against", compared, value => value === "reference" ? "the reference" : value ? label(value) : "nothing");
@@ -207,7 +213,8 @@
       const name = event.target.name;
       if (name === "direction") choose();
       else if (name === "sort") { relevant(); arrange(); }
-      else if (["seed", "metric", "a", "b", "flag"].includes(name)) arrange();
+      else if (["a", "b"].includes(name)) { relevant(); arrange(); }
+      else if (["seed", "metric", "flag"].includes(name)) arrange();
       else if (name.startsWith("show-")) {
         const { value } = control("sort");
         if (value === "disagreement" || control("query").value || control("flag").value) arrange(); else draw();
