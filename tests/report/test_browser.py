@@ -405,6 +405,13 @@ def test_packed_translations_are_read(
     assert output(browser, 1, "text") == ["lora schläft."]
     assert browser.text(".said") == "1–2 of 2 segments (the first 2 of 3 are on this page)"
     assert browser.requests()[-1] == packed.as_uri()
+    added = browser.devtools("Page.addScriptToEvaluateOnNewDocument", source="delete globalThis.DecompressionStream")[
+        "identifier"
+    ]
+    browser.open(packed)
+    assert "cannot unpack" in browser.until("return document.querySelector('.said').innerText")
+    browser.devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=added)
+    assert browser.requests()[-1] == packed.as_uri()
     browser.open(page)
 
 

@@ -10,6 +10,7 @@ import random
 import re
 import subprocess
 import sys
+import tomllib
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -22,6 +23,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report import Report, build_report
 from mtsuite.report.figures import thinned
 from mtsuite.report.html import LIMIT, flattened
+from mtsuite.report.page_assets import FOLDER, SCRIPTS, STYLES
 from mtsuite.report.segments import Segments, write_segments
 
 from .folders import grid, large, small, write_folder
@@ -167,6 +169,12 @@ def test_everything_from_the_folder_is_escaped(tmp_path: Path) -> None:
             assert set(kinds) <= {None, "application/json"}
             assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert "<script>" not in (folder / "tables" / "bleu.md").read_text()
+
+
+def test_style_sheets_and_scripts_are_used_and_shipped() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*STYLES, *SCRIPTS}
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report"] == ["page/*"]
 
 
 def test_the_policy_allows_the_pages_own_script_alone(report: Report) -> None:

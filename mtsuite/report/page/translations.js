@@ -175,7 +175,12 @@
       control("metric").closest("label").hidden = Object.keys(data.scores).length < 2;
     };
     const choose = async (sameOrder = false) => {
-      data = await parsed(Number(control("direction").value));
+      const number = Number(control("direction").value);
+      if (document.getElementById(`translations-${number}`).dataset.packed && !globalThis.DecompressionStream) {
+        said.textContent = "This browser cannot unpack them (DecompressionStream); the folder translations/ has them.";
+        return;
+      }
+      data = await parsed(number);
       const rows = here(), label = row => setup.labels[row];
       const seeds = [...new Set(rows.flatMap(row => Object.keys(data.outputs[row])))].sort((x, y) => x - y);
       options("seed", seeds);
@@ -255,6 +260,7 @@
       const changed = control("direction").value !== String(found);
       control("direction").value = found;
       await choose(!changed);
+      if (!data) return false;
       const wanted = Number(number) - 1;
       if (!order.includes(wanted)) {
         control("query").value = control("flag").value = "";
