@@ -191,6 +191,7 @@ def test_differences_are_marked_by_word(browser: Browser) -> None:
     browser.click("[name=missing]")
     assert output(browser, 1, "marks") == [["del", "alte", ""], ["mark", "junge", "instead of: alte"]]
     assert output(browser, 2, "text") == ["Der alte Mann liest das Buch im Garten."]
+    assert output(browser, 3, "text") == ["Der alte Mann liest das Buch im Garten The old man."]
     browser.click("[name=missing]")
     browser.choose("[name=against]", "lora")
     assert output(browser, 0, "marks") == [["mark", "alte", "instead of: junge"]]
