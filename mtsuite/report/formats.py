@@ -8,6 +8,7 @@ from mtsuite.report.html import document
 from mtsuite.report.html_table import render_html
 from mtsuite.report.latex import render_latex
 from mtsuite.report.markdown import render_markdown
+from mtsuite.report.page_assets import TABLE_SCRIPTS, TABLE_STYLES
 from mtsuite.report.table import Table
 
 FORMATS = ("text", "md", "tex", "csv", "html", "json")
@@ -19,4 +20,5 @@ def tables_as(kind: str, title: str, tables: Sequence[Table]) -> str:
         return "\n".join(render_markdown(table) for table in tables)
     if kind == "tex":
         return "\n".join(render_latex(table) for table in tables)
-    return document(title, "<main>\n" + "\n".join(render_html(table) for table in tables) + "</main>")
+    body = "<main>\n" + "\n".join(render_html(table) for table in tables) + "</main>"
+    return document(title, body, TABLE_STYLES, TABLE_SCRIPTS)

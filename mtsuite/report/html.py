@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,16 +12,18 @@ from typing import Any
 from mtsuite.report.html_table import render_html
 from mtsuite.report.matrix_files import matrix_html
 from mtsuite.report.matrix_view import View
-from mtsuite.report.page_style import CSS, JS
-from mtsuite.report.results import Results
+from mtsuite.report.opening import answer, facts
+from mtsuite.report.page_assets import SCRIPTS, STYLES, TABLE_SCRIPTS, TABLE_STYLES, scripts, styles
+from mtsuite.report.results import FLOOR_ROWS, Results
 from mtsuite.report.table import Table
+from mtsuite.report.text import MINUS
 from mtsuite.report.topic import Topic
-from mtsuite.report.translations import SEGMENTS, browser_html
+from mtsuite.report.translations import browser_html, extents, read_blocks
 
-LIMIT = 4_800_000  # bytes; fewer segments are shown where the page would grow beyond
+LIMIT = 4_800_000  # bytes; fewer translations are shown where the page would grow beyond
 CHARTS_OF_METHODS = 2_400_000  # bytes of SVG; further ones are named with their files
 _UNFAIR = "The methods consumed different training streams."
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{}'"
 
 
 @dataclass(frozen=True)
@@ -60,24 +63,25 @@ class Parts:
     topics: Sequence[tuple[Topic, Sequence[Chart]]] = ()
 
 
-def document(title: str, body: str) -> str:
-    """A complete page around a fragment; its policy forbids the browser every request."""
+def document(title: str, body: str, style_files: tuple[str, ...], script_files: tuple[str, ...]) -> str:
+    """A complete page around a fragment; its policy forbids the browser every request and every other script."""
+    script = f"\n{scripts(script_files)}\n"
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,">
 <title>{escape(title)}</title>
 <style>
-{CSS}
+{styles(style_files)}
 </style>
 </head>
 <body>
 {body}
-<script>
-{JS}
-</script>
+<script>{script}</script>
 </body>
 </html>
 """
@@ -85,38 +89,47 @@ def document(title: str, body: str) -> str:
 
 def table_page(table: Table) -> str:
     """One table on a page of its own, for ``tables/*.html``; the ``<figure>`` in it can be pasted elsewhere."""
-    return document(table.title, f"<main>\n{render_html(table)}</main>")
+    return document(table.title, f"<main>\n{render_html(table)}</main>", TABLE_STYLES, TABLE_SCRIPTS)
 
 
 def report_page(results: Results, parts: Parts) -> str:
-    """The page.  Segments in the translations browser are halved until the page is under 5 MB."""
-    limit = SEGMENTS
-    while True:
-        page = _page(results, parts, limit)
-        if len(page.encode()) <= LIMIT or limit <= 1:
-            return page
-        limit //= 2
+    """The page.  Where it would be 5 MB or more, translations are packed, then left out from the end."""
+    blocks = read_blocks(results)
+    around = _page(results, parts, "")
+    for extent in extents(blocks):
+        browser = browser_html(results, blocks, extent)
+        if len(around.encode()) + len(browser.encode()) <= LIMIT:
+            break
+    return _page(results, parts, browser) if blocks else around
 
 
-def _page(results: Results, parts: Parts, limit: int) -> str:
-    found = [s for s in _sections(results, parts, limit) if s.body]
-    links = "".join(f'<li><a href="#{s.anchor}">{escape(s.short)}</a></li>' for s in found)
-    texts = "\n".join(f'<section id="{s.anchor}">\n<h2>{escape(s.heading)}</h2>\n{s.body}\n</section>' for s in found)
-    return document(
-        results.title,
-        f'{_header(results)}\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n<main>\n{texts}\n</main>\n'
-        "<footer>Made by mtsuite from the files beside this page.</footer>",
+def _page(results: Results, parts: Parts, browser: str) -> str:
+    found = [s for s in _sections(results, parts, browser) if s.body]
+    named = [("summary", "Summary"), *((s.anchor, s.short) for s in found)]
+    links = "".join(f'<li><a href="#{anchor}">{escape(name)}</a></li>' for anchor, name in named)
+    texts = "\n".join(
+        f'<section id="{s.anchor}" aria-labelledby="{s.anchor}-heading">\n'
+        f'<h2 id="{s.anchor}-heading">{escape(s.heading)}</h2>\n{s.body}\n</section>'
+        for s in found
     )
+    body = (
+        f'<a class="skip" href="#summary">To the summary</a>\n<nav aria-label="Sections"><ul>{links}</ul></nav>\n'
+        f"{_header(results, parts, [s.anchor for s in found])}\n<main>\n{texts}\n</main>\n"
+        f"<footer>{escape(_made_by(results))}</footer>"
+    )
+    return document(results.title, body, STYLES, SCRIPTS)
 
 
-def _header(results: Results) -> str:
+def _made_by(results: Results) -> str:
+    version, commit = results.environment.get("mtsuite"), results.environment.get("commit")
+    made = " ".join(str(part) for part in ("mtsuite", version, f"({commit})" if commit else "") if part)
+    return f"Made by mtsuite from the files beside this page; its numbers are of {made}."
+
+
+def _header(results: Results, parts: Parts, anchors: Sequence[str]) -> str:
+    """Title, what went wrong, the answer, what was compared."""
     info = results.info
     lines = [f"<h1>{escape(results.title)}</h1>"]
-    for key in ("model", "data", "decoding"):
-        if info.get(key):
-            lines.append(f'<p class="sub">{key.capitalize()}: {escape(str(info[key]))}</p>')
-    if info.get("command"):
-        lines.append(f'<p class="sub"><code>{escape(str(info["command"]))}</code></p>')
     fairness = info.get("fairness") or {}
     alarms = []
     if fairness and not fairness.get("consistent", False):
@@ -127,12 +140,24 @@ def _header(results: Results) -> str:
         alarms.append(f"<p><strong>Failed:</strong> {job}: {error}</p>")
     if alarms:
         lines.append(f'<div class="banner" role="alert">{"".join(alarms)}</div>')
-    return '<header class="top">\n' + "\n".join(lines) + "\n</header>"
+    items = []
+    for sentence in answer(results, parts.scores):
+        lead = escape(sentence.lead)
+        if sentence.anchor in anchors:
+            lead = f'<a href="#{sentence.anchor}">{lead}</a>'
+        items.append(f"<li>{lead} {escape(sentence.text.replace(' -', f' {MINUS}'))}</li>")
+    if items:
+        lines.append(f'<ul class="answer">\n{chr(10).join(items)}\n</ul>')
+    pairs = [f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts(results)]
+    if info.get("command"):
+        pairs.append(f"<dt>Command</dt><dd><code>{escape(str(info['command']))}</code></dd>")
+    lines.append(f'<dl class="given-facts">\n{chr(10).join(pairs)}\n</dl>')
+    return '<header class="top" id="summary">\n' + "\n".join(lines) + "\n</header>"
 
 
-def _sections(results: Results, parts: Parts, limit: int) -> list[Section]:
+def _sections(results: Results, parts: Parts, browser: str) -> list[Section]:
     metric = results.metrics[0]
-    headline = "\n".join(_table(results, table) for table in parts.scores[0])
+    headline = _row_choice(results) + "\n".join(_table(results, table) for table in parts.scores[0])
     others = "\n".join(_table(results, table, True) for tables in parts.scores[1:] for table in tables)
     pictures = [(m.metric, matrix_html(m)) for m in parts.matrices]
     summaries = [(metric, _table(results, table)) for metric, table in parts.transfer]
@@ -140,16 +165,29 @@ def _sections(results: Results, parts: Parts, limit: int) -> list[Section]:
     return [
         Section("scores", metric, f"{metric} by direction", headline),
         Section("metrics", "Other metrics", "Other metrics", others),
+        Section("significance", "Significance", "Significance", _by_metric(results, tests)),
         Section("transfer", "Transfer", "Cross-lingual transfer", _by_metric(results, [*summaries, *pictures])),
         *(Section(t.anchor, t.short, t.heading, _topic(results, t, drawn)) for t, drawn in parts.topics),
         Section("figures", "Figures", "Figures", _charts(parts.charts)),
         Section("costs", "Costs", "Costs", _table(results, parts.costs, True)),
+        Section("translations", "Translations", "Translations", browser),
         Section("fairness", "Fairness", "Fairness check", _fairness(results)),
-        Section("significance", "Significance", "Significance", _by_metric(results, tests)),
-        Section("translations", "Translations", "Translations", browser_html(results, limit)),
         Section("recipe", "Recipe", "Recipe", _recipe(results)),
-        Section("environment", "Environment", "Environment", _facts(results.environment)),
+        Section("environment", "Environment", "Environment", _environment(results)),
     ]
+
+
+def _row_choice(results: Results) -> str:
+    """Which rows the tables show; the script unhides it."""
+    rows = [m for m in results.methods if m not in FLOOR_ROWS]
+    if len(rows) < 4:
+        return ""
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{escape(row)}" checked autocomplete="off">{escape(results.label(row))}'
+        "</label>"
+        for row in rows
+    )
+    return f'<fieldset class="chips rows" hidden><legend>Rows in all tables</legend>{boxes}</fieldset>\n'
 
 
 def _table(results: Results, table: Table, folded_notes: bool = False) -> str:
@@ -243,6 +281,11 @@ def _recipe(results: Results) -> str:
     if not results.recipe.strip():
         return ""
     return f'<details class="block"><summary>recipe.yaml, as run</summary><pre>{escape(results.recipe)}</pre></details>'
+
+
+def _environment(results: Results) -> str:
+    table = _facts(results.environment)
+    return f'<details class="block"><summary>Software, machine, data</summary>{table}</details>' if table else ""
 
 
 def _facts(values: Mapping[str, Any]) -> str:

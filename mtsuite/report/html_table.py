@@ -1,7 +1,7 @@
 """A table as an HTML fragment: bold is ``<strong>``, underlined is ``<u>``.
 
-Every heading is a button that the script of ``page_style`` turns into a sorter; without the script
-it is a plain table.  Each cell carries its unrounded number in ``data-value``.
+Every heading is a button that ``page/tables.js`` turns into a sorter; without the script it is a plain table.
+Each cell carries its unrounded number in ``data-value``, each row its key in ``data-row``.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ def _head(table: Table) -> list[str]:
     labels = [f'<th scope="col"><button type="button">{escape(table.row_heading)}</button></th>']
     for column in table.columns:
         kind = ' class="num"' if column.numeric else ""
+        kind += ' data-better="lower"' if column.better == "lower" else ""
         labels.append(f'<th scope="col"{kind}><button type="button">{escape(column.label)}</button></th>')
     rows.append(f'<tr class="sorters">{"".join(labels)}</tr>')
     return rows
@@ -66,6 +67,7 @@ def render_html(table: Table, folded_notes: bool = False, caption: str = "") -> 
         names = [name for name, on in (("floor", not row.ranked), ("rule", row.rule_above and index > 0)) if on]
         kind = f' class="{" ".join(names)}"' if names else ""
         cells = "".join(render_cell(c, m, col) for c, m, col in zip(row.cells, marks, table.columns, strict=True))
+        kind += f' data-row="{escape(row.key)}"'
         body.append(f'<tr{kind}><th scope="row">{escape(row.label)}</th>{cells}</tr>')
     lines = [
         f'<figure class="table" id="table-{escape(table.name)}">',

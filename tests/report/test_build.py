@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import io
 import json
+import random
 import re
 import subprocess
 import sys
+import tomllib
+import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -17,6 +23,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report import Report, build_report
 from mtsuite.report.figures import thinned
 from mtsuite.report.html import LIMIT, flattened
+from mtsuite.report.page_assets import FOLDER, SCRIPTS, STYLES
 from mtsuite.report.segments import Segments, write_segments
 
 from .folders import grid, large, small, write_folder
@@ -90,11 +97,30 @@ def test_the_page_says_in_red_that_streams_differ(report: Report) -> None:
     assert '<tr class=different><th scope="row">Mix-MoE</th>' in text
 
 
-def test_the_page_shows_translations_with_their_direction_of_writing(report: Report) -> None:
+def data_of(text: str, name: str) -> dict[str, Any]:
+    """The JSON under an id of the page, unpacked."""
+    found = re.search(rf'<script type="application/json" id="{name}"( data-packed="deflate")?>(.*?)</script>', text)
+    assert found, name
+    packed = found[1] is not None
+    return json.loads(zlib.decompress(base64.b64decode(found[2])) if packed else found[2])  # type: ignore[no-any-return]
+
+
+def test_the_page_holds_all_translations_with_their_direction_of_writing(report: Report) -> None:
     text = report.page.read_text(encoding="utf-8")
-    assert '<details class="direction" data-direction="en-ar">' in text
-    assert '<span lang="ar" dir="auto">يقرأ' in text
-    assert text.count('title="equal to the reference"') == 10 * 50 * 2
+    number = data_of(text, "translations-setup")["names"].index("en-ar")
+    data = data_of(text, f"translations-{number}")
+    assert (data["total"], data["shown"], len(data["sources"]), len(data["references"])) == (100, 100, 100, 100)
+    assert (data["source"], data["target"]) == ({"lang": "en", "dir": "ltr"}, {"lang": "ar", "dir": "rtl"})
+    assert data["outputs"]["full"]["1"][7] == data["references"][7] == "يقرأ الرجل العجوز الكتاب في الحديقة. (7)"
+    assert len(data["scores"]["COMET"]["lora"]["1"]) == 100
+    assert [data_of(text, f"translations-{i}")["unit"] for i in (0, 8)] == ["word", "character"]
+
+
+def test_without_scripts_the_first_segments_of_each_direction_can_be_read(report: Report) -> None:
+    plain = report.page.read_text(encoding="utf-8").split("<noscript>")[1].split("</noscript>")[0]
+    assert plain.count('<details class="block">') == 10
+    assert plain.count("<li>") == 10 * 5
+    assert '<dt>Full fine-tuning</dt><dd lang="ar" dir="auto">يقرأ' in plain
 
 
 def test_a_second_build_changes_nothing_and_removes_what_is_stale(tmp_path: Path) -> None:
@@ -137,23 +163,57 @@ def test_everything_from_the_folder_is_escaped(tmp_path: Path) -> None:
     for file in report.files:
         if file.suffix == ".html":
             page = parsed(file.read_text(encoding="utf-8"))
-            assert [tag for tag, _ in page.tags].count("script") == 1
+            # One script, whose hash the policy names; the others are data, which no browser runs.
+            kinds = [a.get("type") for tag, a in page.tags if tag == "script"]
+            assert kinds.count(None) == 1
+            assert set(kinds) <= {None, "application/json"}
             assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
     assert "<script>" not in (folder / "tables" / "bleu.md").read_text()
 
 
-def test_a_page_that_would_be_too_large_shows_fewer_segments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_style_sheets_and_scripts_are_used_and_shipped() -> None:
+    assert {path.name for path in FOLDER.iterdir()} == {*STYLES, *SCRIPTS}
+    settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report"] == ["page/*"]
+
+
+def test_the_policy_allows_the_pages_own_script_alone(report: Report) -> None:
+    text = report.page.read_text(encoding="utf-8")
+    script = text.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in text
+
+
+def test_a_page_that_would_be_too_large_is_packed_then_shortened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = small(tmp_path)
-    for method in ("full", "lora"):
-        path = folder / "translations" / method / "1" / "all" / "en-de.txt"
-        path.parent.mkdir(parents=True)
-        path.write_text(("字" * 1000 + "\n") * 60, encoding="utf-8")
-    assert "First 50 segments, seed 1." in build_report(folder).page.read_text(encoding="utf-8")
+    draw = random.Random(3)
+    for seed in ("1", "2"):
+        for method in ("full", "lora"):
+            path = folder / "translations" / method / seed / "all" / "en-de.txt"
+            path.parent.mkdir(parents=True)
+            lines = ["".join(draw.choice("abcdefgh ") for _ in range(900)) for _ in range(60)]
+            path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def built(limit: int) -> tuple[bool, dict[str, Any], int]:
+        monkeypatch.setattr("mtsuite.report.html.LIMIT", limit)
+        page = build_report(folder).page
+        text = page.read_text(encoding="utf-8")
+        return "data-packed" in text, data_of(text, "translations-0"), page.stat().st_size
+
     assert LIMIT < 5_000_000
-    monkeypatch.setattr("mtsuite.report.html.LIMIT", 400_000)
-    page = build_report(folder).page
-    assert "First 25 segments, seed 1." in page.read_text(encoding="utf-8")
-    assert page.stat().st_size <= 400_000
+    packed, everything, size = built(LIMIT)
+    assert (packed, everything["shown"], list(everything["outputs"]["lora"])) == (False, 60, ["1", "2"])
+    packed, same, less = built(size - 50_000)
+    assert packed
+    assert same == everything
+    assert less < size - 50_000
+    packed, first, least = built(less - 20_000)
+    assert (packed, first["shown"], list(first["outputs"]["lora"])) == (True, 60, ["1"])
+    packed, half, _ = built(least - 10_000)
+    assert (packed, half["shown"], half["total"], len(half["outputs"]["lora"]["1"])) == (True, 30, 60, 30)
 
 
 def test_a_report_with_nothing_but_one_score(tmp_path: Path) -> None:

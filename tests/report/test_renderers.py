@@ -89,10 +89,10 @@ def test_csv() -> None:
 
 def test_html() -> None:
     text = render_html(SMALL)
-    row = '<tr><th scope="row">Full_ft</th><td class="num" data-value="1200000">1.2 M</td>'
+    row = '<tr data-row="full"><th scope="row">Full_ft</th><td class="num" data-value="1200000">1.2 M</td>'
     row += '<td class="num" data-value="21"><strong>21.00</strong><sup>†</sup> <span class="sd">±1.41</span></td>'
     assert row + '<td class="num hole">—</td></tr>' in text
-    assert '<tr class="floor rule"><th scope="row">source-copy</th>' in text
+    assert '<tr class="floor rule" data-row="source-copy"><th scope="row">source-copy</th>' in text
     assert '<th colspan="1" scope="colgroup" class="span">wmt14</th>' in text
     assert '<li class="alarm"><strong>Warning:</strong> Streams differ.</li>' in text
     assert "LoRA &amp; co" in text
