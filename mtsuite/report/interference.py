@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mtsuite.chart import Chart, Series
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
-from mtsuite.report.main_table import BETTER_SYMBOL, WORSE_SYMBOL, Panel, change_text, panels
+from mtsuite.report.main_table import BETTER_SYMBOL, WORSE_SYMBOL, Panel, change_text, panel_tests, panels, symbol_of
 from mtsuite.report.relations import group_of, pivot_of
-from mtsuite.report.results import ALL, TABLE, Comparison, Results
+from mtsuite.report.results import ALL, AVERAGE, TABLE, Comparison, Results
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
 from mtsuite.report.topic import Topic
@@ -53,7 +53,7 @@ def topic(results: Results) -> Topic | None:
             gains = [_gains(results, metric, panel, pair) for pair in found]
             if not any(any(by_direction.values()) for by_direction in gains):
                 continue
-            tests = _tests(results, metric, found)
+            tests = _tests(results, metric, panel, found)
             tables += [
                 _summary(results, metric, panel, found, gains, tests),
                 _by_direction(results, metric, panel, found, gains, tests),
@@ -104,20 +104,16 @@ def _mean_by_seed(gains: Mapping[str, Mapping[str, float]], directions: Sequence
     return [statistics.fmean(gains[d][seed] for d in directions) for seed in seeds]
 
 
-def _tests(results: Results, metric: str, found: Sequence[Pair]) -> dict[tuple[str, str], tuple[str, Comparison]]:
+def _tests(
+    results: Results, metric: str, panel: Panel, found: Sequence[Pair]
+) -> dict[tuple[str, str], tuple[str, Comparison]]:
     """(joint row, direction) to † or ‡ or nothing, where significance.csv has the pair; seen from the joint row."""
-    if len(panels(results, metric)) > 1:  # the file does not say which test set
-        return {}
     tests = {}
     for pair in found:
-        for c in results.comparisons:
-            if c.metric == metric and {c.method, c.baseline} == {pair.joint, pair.alone}:
-                delta = c.delta if c.method == pair.joint else -c.delta
-                symbol = ""
-                if c.p_value < results.alpha and delta != 0:
-                    better = (delta < 0) == results.lower_is_better(metric)
-                    symbol = BETTER_SYMBOL if better else WORSE_SYMBOL
-                tests[pair.joint, c.direction] = (symbol, c)
+        for c in panel_tests(results.comparisons, metric, panel):
+            if {c.method, c.baseline} == {pair.joint, pair.alone}:
+                seen = c if c.method == pair.joint else replace(c, delta=-c.delta)
+                tests[pair.joint, c.direction] = (symbol_of(results, seen), c)
     return tests
 
 
@@ -148,7 +144,7 @@ def _by_direction(
             rule = number > 0 and key == "jointly"
             rows.append(Row(pair.joint, results.label(pair.joint), (Cell(key), *cells, average), rule_above=rule))
         cells = [_gain_cell(list(by_direction[d].values()), _symbol(tests, pair, d)) for d, _ in panel.columns]
-        average = _gain_cell(_mean_by_seed(by_direction, list(by_direction)), _symbol(tests, pair, "average"))
+        average = _gain_cell(_mean_by_seed(by_direction, list(by_direction)), _symbol(tests, pair, AVERAGE))
         rows.append(Row(pair.joint, results.label(pair.joint), (Cell("difference"), *cells, average)))
     notes = [
         note(f"{metric}, {_sense(results, metric)}. Difference: jointly minus alone in {metric} points."),
@@ -189,7 +185,7 @@ def _summary(results: Results, metric: str, panel: Panel, found: Sequence[Pair],
         means = {d: statistics.fmean(v.values()) for d, v in by_direction.items() if v}
         good = [d for d, m in means.items() if m != 0 and (m < 0) == lower]
         bad = [d for d, m in means.items() if m != 0 and d not in good]
-        mean = _gain_cell(_mean_by_seed(by_direction, directions), _symbol(tests, pair, "average"))
+        mean = _gain_cell(_mean_by_seed(by_direction, directions), _symbol(tests, pair, AVERAGE))
         cells = [mean, _count(len(good)), _count(len(bad))]
         if tests:
             symbols = [tests[pair.joint, d][0] for d in directions if (pair.joint, d) in tests]
