@@ -117,6 +117,11 @@ class Matrix:
         """One summary a seed where all seeds are complete, else one of the means over seeds."""
         return [one.summary() for one in self.by_seed or (self,)]
 
+    def mean_over_seeds(self, number: str) -> float | None:
+        """The mean of a number of the summaries, ``share_worse`` for one; None where one of them lacks it."""
+        found = [getattr(summary, number) for summary in self.summaries()]
+        return None if None in found else statistics.fmean(found)
+
 
 @dataclass(frozen=True)
 class Summary:

@@ -10,7 +10,7 @@ from mtsuite.report import markdown
 from mtsuite.report.csv_table import number
 from mtsuite.report.matrix_view import View
 from mtsuite.report.relations import Band
-from mtsuite.report.text import HOLE, fixed, typographic
+from mtsuite.report.text import HOLE, MINUS, fixed, typographic
 
 CORNER = "trained on \\ tested on"
 
@@ -74,7 +74,7 @@ def matrix_html(view: View) -> str:
         scale = f"The colours end at ±{fixed(top)}, the largest number off the diagonal (1 at least)."
     else:
         scale = f"The colours go from {fixed(low)} (pale) to {fixed(top)} (dark)."
-    notes = "\n".join(f"<li>{escape(text)}</li>" for text in [*view.reading, scale])
+    notes = "\n".join(f"<li>{escape(text).replace(' -', f' {MINUS}')}</li>" for text in [*view.reading, scale])
     figure = f"""<figure class="matrix">
 <figcaption>{escape(view.title)}</figcaption>
 <div class="scroll" tabindex="0" role="region" aria-label="{escape(view.title)}">

@@ -5,7 +5,6 @@ Files (CSV, Markdown, HTML) and heat map are made from a view alone, so that the
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,12 +137,6 @@ def _view(
 
 def _means(matrix: Matrix) -> list[str]:
     """The summary in a sentence; nothing when there is no cell."""
-    of_seeds = matrix.summaries()
-
-    def mean(name: str) -> float | None:
-        found = [getattr(s, name) for s in of_seeds]
-        return None if None in found else statistics.fmean(found)
-
     parts = []
     for name, before in (
         ("diagonal", "own direction"),
@@ -152,7 +145,7 @@ def _means(matrix: Matrix) -> list[str]:
         ("within_family", "within family"),
         ("across_families", "across families"),
     ):
-        value = mean(name)
+        value = matrix.mean_over_seeds(name)
         if value is not None:
             text = f"{100 * value:.1f} % of them worse" if name == "share_worse" else f"{before} {change_text(value)}"
             parts.append(text)

@@ -192,11 +192,11 @@ def _mean_cost(results: Results, method: str, name: str) -> float | None:
 def _transfer(matrices: Sequence[Matrix]) -> Sentence | None:
     parts = []
     for matrix in matrices:
-        s = matrix.summary()
-        if s.diagonal is not None and s.off_diagonal is not None and s.share_worse is not None:
+        own, others, worse = map(matrix.mean_over_seeds, ("diagonal", "off_diagonal", "share_worse"))
+        if own is not None and others is not None and worse is not None:
             parts.append(
-                f"{matrix.label} {change_text(s.diagonal)} there and {change_text(s.off_diagonal)} in the other "
-                f"directions, {100 * s.share_worse:.0f} % of which get worse"
+                f"{matrix.label} {change_text(own)} there and {change_text(others)} in the other directions, "
+                f"{100 * worse:.0f} % of which get worse"
             )
     if not parts:
         return None

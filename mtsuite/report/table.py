@@ -8,8 +8,8 @@ Bold and underline
     In a column with ``better`` set, the best number among ranked rows is bold and the second best
     underlined.  Numbers are compared **as displayed**: 23.451 and 23.449 print as 23.45 both and
     tie.  Everything tied for best is bold; what comes next, tied or not, is underlined, so that a
-    tie for the first place does not use up the second.  A column with a single ranked number marks
-    nothing: being best of one says nothing.  Rows that are no competitors (``ranked=False``, the
+    tie for the first place does not use up the second.  A column whose ranked numbers are all equal, or
+    only one, marks nothing: being best of one says nothing.  Rows that are no competitors (``ranked=False``, the
     floor row ``source-copy`` for one) are never marked.
 """
 
@@ -146,9 +146,9 @@ class Table:
             return marks
         cells = [(r, row.cells[index]) for r, row in enumerate(self.rows) if row.ranked]
         shown = {r: float(cell.text) for r, cell in cells if cell.value is not None}
-        if len(shown) < 2:
-            return marks
         order = sorted(set(shown.values()), reverse=better == "higher")
+        if len(order) < 2:
+            return marks
         for r, number in shown.items():
             if number == order[0]:
                 marks[r] = "best"

@@ -14,6 +14,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report import build_report, figures
 from mtsuite.report.build import sweeps
 from mtsuite.report.chart_figures import chart_csv, draw
+from mtsuite.report.html import without_ground
 from mtsuite.report.results import read_results
 
 from .folders import grid, write_folder
@@ -48,6 +49,16 @@ def test_every_kind_is_drawn_and_comes_back_from_json(kind: str) -> None:
     assert axes.get_xlabel() == chart.x_label
     assert images["png"].startswith(b"\x89PNG")
     assert b"<svg" in images["svg"]
+
+
+def test_the_page_takes_the_ground_and_leaves_white_letters() -> None:
+    with figures.style():
+        svg = figures.rendered(draw(KINDS["grid"], "t"))["svg"]
+    letters, ground = b'<g style="fill: #ffffff"', b'style="fill: #ffffff"/>'
+    bare = without_ground(svg)
+    assert svg.count(letters) == bare.count(letters) == 1  # 0.9 on the darkest cell
+    assert svg.count(ground) > 0
+    assert bare.count(ground) == 0
 
 
 def test_lines_show_their_numbers() -> None:

@@ -102,6 +102,17 @@ def test_transfer_is_told_by_hand(tmp_path: Path) -> None:
     )
 
 
+def test_transfer_is_counted_for_every_seed_as_in_its_table(tmp_path: Path) -> None:
+    numbers: Numbers = {"base": {"en-de": 10.0, "de-en": 20.0}, "a": {"en-de": (11.0, 11.0), "de-en": (21.0, 21.0)}}
+    scores = grid(numbers)
+    scores += grid({"a": {"en-de": (30.0, 30.0), "de-en": (18.0, 30.0)}}, trained_on="en-de")
+    scores += grid({"a": {"en-de": (12.0, 12.0), "de-en": (44.0, 44.0)}}, trained_on="de-en")
+    transfer = {"methods": ["a"], "base": "base"}
+    info = {"methods": ["base", "a"], "directions": ["en-de", "de-en"], "metrics": ["BLEU"], "transfer": transfer}
+    # seed 1: one of two worse, seed 2: none; of the mean over seeds none would be
+    assert "25 % of which get worse." in said(write_folder(tmp_path, scores, info))["Transfer"]
+
+
 def test_transfer_and_facts(tmp_path: Path) -> None:
     large(tmp_path, seeds=2)
     text = said(tmp_path)["Transfer"]

@@ -32,8 +32,8 @@ def test_ties_for_the_second_place_are_all_underlined() -> None:
     assert column([3.0, 2.0, 2.0, 1.0]) == ["best", "second", "second", ""]
 
 
-def test_all_equal_are_all_best() -> None:
-    assert column([2.0, 2.0]) == ["best", "best"]
+def test_where_all_are_equal_nothing_is_marked() -> None:
+    assert column([2.0, 2.001]) == ["", ""]
 
 
 def test_a_floor_row_is_never_marked_and_takes_no_place() -> None:
