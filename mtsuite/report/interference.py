@@ -14,7 +14,16 @@ from dataclasses import dataclass, field, replace
 from mtsuite.chart import Chart, Series
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
-from mtsuite.report.main_table import BETTER_SYMBOL, WORSE_SYMBOL, Panel, change_text, panel_tests, panels, symbol_of
+from mtsuite.report.main_table import (
+    BETTER_SYMBOL,
+    WORSE_SYMBOL,
+    Panel,
+    change_text,
+    panel_tests,
+    panels,
+    symbol_of,
+    tests_said,
+)
 from mtsuite.report.relations import group_of, pivot_of
 from mtsuite.report.results import ALL, AVERAGE, TABLE, Comparison, Results
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
@@ -241,12 +250,11 @@ def _stem(metric: str, panel: Panel) -> str:
 def _test_notes(results: Results, tests: _Tests) -> list[Note]:
     if not tests:
         return []
-    kinds = listed(list(dict.fromkeys(c.test for _, c in tests.values())))
     rows = listed([results.label(m) for m in dict.fromkeys(m for m, _ in tests)])
     return [
         note(
             f"{BETTER_SYMBOL} joint training significantly better, {WORSE_SYMBOL} significantly worse than alone "
-            f"(p < {results.alpha:g} after correction; {kinds}); tested: {rows}."
+            f"({tests_said(results, [c for _, c in tests.values()])}); tested: {rows}."
         )
     ]
 
