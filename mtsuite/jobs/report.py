@@ -9,6 +9,7 @@ import csv
 import json
 import shutil
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,15 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     _write_csv(output / "costs.csv", COST_COLUMNS, _cost_rows(spec, inputs))
     in_table = [line for line in spec["lines"] if line["trained_on"] in TABLE]
     places = list(dict.fromkeys((line["direction"], line["test_set"]) for line in in_table))
+    trained = [place for place in places if place[0] in spec["directions"]]
+    # Directions that nothing was trained on are in no average of the tables, and a family of their own.
+    untrained = [place for place in places if place not in trained]
     look = _look(spec, scores)
     columns = (*SIGNIFICANCE_COLUMNS, *SIGNIFICANCE_MORE)
-    _write_csv(output / "significance.csv", columns, significance_rows(spec, places, look))
-    _write_csv(output / "intervals.csv", INTERVAL_COLUMNS, interval_rows(spec, places, look))
+    tests = chain(significance_rows(spec, trained, look), significance_rows(spec, untrained, look, averages=False))
+    _write_csv(output / "significance.csv", columns, tests)
+    intervals = chain(interval_rows(spec, trained, look), interval_rows(spec, untrained, look, averages=False))
+    _write_csv(output / "intervals.csv", INTERVAL_COLUMNS, intervals)
     perplexities = list(perplexity_rows(spec["perplexities"], inputs))
     if perplexities:
         _write_csv(output / "perplexity.csv", PERPLEXITY_COLUMNS, perplexities)

@@ -43,7 +43,9 @@ def wanted_pairs(methods: Sequence[str], baseline: str | None, pairs: Any) -> li
     return found
 
 
-def significance_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Look) -> Iterator[list[Any]]:
+def significance_rows(
+    spec: Mapping[str, Any], places: Sequence[Place], look: Look, *, averages: bool = True
+) -> Iterator[list[Any]]:
     """Rows of significance.csv: each direction, corrected over the directions (Holm), then their average."""
     settings = spec["significance"]
     how = {"test": settings["test"], "rounds": settings["rounds"], "seed": settings["seed"]}
@@ -62,7 +64,7 @@ def significance_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Lo
                         f"{said}, Holm over {len(found)}", _size(both[direction, test_set]),
                         test_set, *_parts(comparison, both[direction, test_set]),
                     ]  # fmt: skip
-                if len(both) == len(family) > 1:
+                if averages and len(both) == len(family) > 1:
                     average = compare_average({_name(place): sides for place, sides in both.items()}, **how)
                     sides = both[family[0]]
                     yield [
@@ -72,7 +74,9 @@ def significance_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Lo
                     ]  # fmt: skip
 
 
-def interval_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Look) -> Iterator[list[Any]]:
+def interval_rows(
+    spec: Mapping[str, Any], places: Sequence[Place], look: Look, *, averages: bool = True
+) -> Iterator[list[Any]]:
     """Rows of intervals.csv: each direction's score and the average of complete rows."""
     settings = spec["significance"]
     how = {"rounds": settings["rounds"], "seed": settings["seed"]}
@@ -86,7 +90,7 @@ def interval_rows(spec: Mapping[str, Any], places: Sequence[Place], look: Look) 
                     low, high = interval(results, **how)
                     n = next(iter(results.values())).n
                     yield [metric, method, direction, f"{low:.6f}", f"{high:.6f}", LEVEL, said, n, test_set]
-                if len(runs) == len(family) > 1:
+                if averages and len(runs) == len(family) > 1:
                     low, high = average_interval({_name(place): results for place, results in runs.items()}, **how)
                     n = sum(next(iter(results.values())).n for results in runs.values())
                     within = f"{said}, stratified over {len(family)} directions"

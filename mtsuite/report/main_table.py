@@ -191,7 +191,7 @@ def _notes(
     text = str(results.info.get("metric_notes", {}).get(metric) or "")
     if text:
         found.append(note(text))
-    found += [note(text) for text in _significance_notes(results, tests, table)]
+    found += [note(text) for text in significance_notes(results, tests, table)]
     found += [note(text) for text in _hole_notes(results, table)]
     found += [note(text) for text in _seed_notes(results, metric, panel)]
     return found + common_notes(results)
@@ -254,7 +254,8 @@ def _signature_notes(metric: str, rows: Sequence[Score], panel: Panel) -> list[s
     return notes
 
 
-def _significance_notes(results: Results, tests: Sequence[Comparison], table: Table) -> list[str]:
+def significance_notes(results: Results, tests: Sequence[Comparison], table: Table) -> list[str]:
+    """What † and ‡ in ``table`` are, in a sentence; nothing where nothing was tested."""
     if not tests:
         return []
     baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]

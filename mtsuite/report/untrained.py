@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from mtsuite.chart import Chart, Series
-from mtsuite.report.main_table import DECIMALS, Panel, change_text, panels
-from mtsuite.report.results import FLOOR_ROWS, TABLE, Results
+from mtsuite.report.main_table import DECIMALS, Panel, change_text, panel_tests, panels, significance_notes, symbol_of
+from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, listed, slug
 
@@ -68,16 +69,21 @@ def _average(line: Sequence[Seeds]) -> list[float]:
 
 def _score_table(results: Results, metric: str, panel: Panel, cells: dict[str, list[Seeds]]) -> Table:
     better: Better = "lower" if results.lower_is_better(metric) else "higher"
+    tests = [c for c in panel_tests(results.against_baseline, metric, panel) if c.direction != AVERAGE]
+    symbols = {(c.method, c.direction): symbol_of(results, c) for c in tests}
     rows = []
     for method, line in cells.items():
-        shown = [Cell.of(list(seeds.values()), DECIMALS) for seeds in line]
+        shown = [
+            Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, direction), ""))
+            for seeds, (direction, _) in zip(line, panel.columns, strict=True)
+        ]
         floor = method in FLOOR_ROWS
         row = (*shown, Cell.of(_average(line), DECIMALS))
         rows.append(Row(method, results.label(method), row, ranked=not floor, rule_above=floor))
     title = f"{results.title}: Directions not trained on, {metric}"
-    return Table(
-        _name(metric, panel), title, _columns(panel, better), tuple(rows), tuple(_notes(results, metric, panel))
-    )
+    table = Table(_name(metric, panel), title, _columns(panel, better), tuple(rows))
+    said = [note(text) for text in significance_notes(results, tests, table)]
+    return replace(table, notes=(*_notes(results, metric, panel), *said))
 
 
 def _change_table(results: Results, metric: str, panel: Panel, cells: dict[str, list[Seeds]]) -> Table:

@@ -112,6 +112,12 @@ def test_all_of_it_through_the_command_line(tmp_path: Path, command: Command) ->
     lines = {(s["method"], s["trained_on"], s["direction"]) for s in scores}
     assert {("landermt", "en-de+en-fr", d) for d in ("en-de", "en-fr")} <= lines
     assert {(m, "all", "de-fr") for m in ("source-copy", "zero-shot", "landermt")} <= lines
+    with (results / "intervals.csv").open(encoding="utf-8") as file:
+        intervals = list(csv.DictReader(file))
+    assert "de-fr" in {row["direction"] for row in intervals}
+    averages = [row for row in intervals if row["direction"] == "average"]
+    assert {row["n"] for row in averages} == {"8"}, "4 segments of each direction that is trained on"
+    assert {row["test"].split(", ")[-1] for row in averages} == {"stratified over 2 directions"}
     with (results / "perplexity.csv").open(encoding="utf-8") as file:
         measured = list(csv.DictReader(file))
     assert list(measured[0]) == [

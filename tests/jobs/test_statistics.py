@@ -45,6 +45,14 @@ def rows(look: Any, places: Any = None, **more: Any) -> list[dict[str, Any]]:
     return [dict(zip(COLUMNS, row, strict=True)) for row in significance_rows(spec(**more), places or PLACES, look)]
 
 
+def test_averages_can_be_left_out() -> None:
+    look = table({"a": 1, "b": 1, "c": 1})
+    both = [list(significance_rows(spec(), PLACES, look, averages=wanted)) for wanted in (True, False)]
+    assert both[1] == [row for row in both[0] if row[1] != "average"]
+    both = [list(interval_rows(spec(), PLACES, look, averages=wanted)) for wanted in (True, False)]
+    assert both[1] == [row for row in both[0] if row[2] != "average"]
+
+
 def test_each_direction_is_corrected_and_the_average_stands_alone() -> None:
     look = table({"a": 1, "b": 1, "c": 1})
     found = {(row["method"], row["direction"]): row for row in rows(look)}

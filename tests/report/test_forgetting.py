@@ -12,7 +12,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report import build_report
 from mtsuite.report.forgetting import topic
 from mtsuite.report.main_table import average_by_seed, panels, score_table
-from mtsuite.report.results import PERPLEXITY_COLUMNS, read_results
+from mtsuite.report.results import PERPLEXITY_COLUMNS, SIGNIFICANCE_COLUMNS, read_results
 from mtsuite.report.table import Table
 from mtsuite.report.topic import Topic
 
@@ -130,6 +130,19 @@ def test_directions_not_trained_on(made: Topic) -> None:
     assert "a side of 1 of 5 segments occurs" in notes(scores)
     bars = next(c for c in made.charts if c.name == "zero-shot-directions-bleu-change").series
     assert [(s.name, s.x, s.y) for s in bars] == [("Full", ("de-fr", "fr-de"), (7.0, -1.0))]
+
+
+def test_their_tests_are_marked_in_the_table_of_scores(tmp_path: Path) -> None:
+    place = folder(tmp_path, INFO | {"baseline": "zero-shot"})
+    known = {"metric": "BLEU", "method": "full", "baseline": "zero-shot", "test": "t, Holm over 2", "n": 5}
+    numbers = {"de-fr": (7.0, 0.01), "fr-de": (-1.0, 0.2), "en-de": (16.0, 0.01), "average": (20.0, 0.01)}
+    rows = [known | {"direction": d, "delta": delta, "p_value": p} for d, (delta, p) in numbers.items()]
+    write_csv(place / "significance.csv", SIGNIFICANCE_COLUMNS, rows)
+    made = topic(read_results(place))
+    assert made is not None
+    scores = table(made, "zero-shot-directions-bleu")
+    assert [cell.symbol for cell in scores.rows[1].cells] == ["†", "", ""], "no mark of another average"
+    assert "† significantly better, ‡ significantly worse than zero-shot (p < 0.05 after correction; t" in notes(scores)
 
 
 def test_they_are_in_no_other_table(tmp_path: Path) -> None:
