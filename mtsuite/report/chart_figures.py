@@ -45,7 +45,7 @@ def draw(chart: Chart, title: str) -> Figure:
     figure, axes = new_figure(width, 2.4 + key_height(names, width))
     {"lines": _lines, "bars": _bars, "points": _points}[chart.kind](axes, chart)
     axes.set_xlabel(chart.x_label)
-    axes.set_ylabel(chart.y_label)
+    axes.set_ylabel(wrapped(chart.y_label, 28))  # as high as the axes are
     _title(axes, title, width)
     if names:
         draw_key(figure, axes.get_legend_handles_labels()[0], marks=1.7 if chart.kind == "points" else 1.0)
