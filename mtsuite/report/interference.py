@@ -21,6 +21,7 @@ from mtsuite.report.main_table import (
     change_text,
     panel_tests,
     panels,
+    signature_notes,
     symbol_of,
     tests_said,
 )
@@ -160,6 +161,7 @@ def _by_direction(
         *_test_notes(results, tests),
         *_equal_text(results, found),
         *_seed_notes(rows),
+        *map(note, signature_notes(results, metric, panel)),
     ]
     columns = (
         Column("trained", "Trained", numeric=False),
@@ -212,6 +214,7 @@ def _summary(results: Results, metric: str, panel: Panel, found: Sequence[Pair],
         *_test_notes(results, tests),
         *_equal_text(results, found),
         *_seed_notes(rows),
+        *map(note, signature_notes(results, metric, panel)),
     ]
     name = f"interference-summary-{_stem(metric, panel)}"
     title = f"{results.title}: Who gains from company, {metric}"

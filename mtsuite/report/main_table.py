@@ -184,9 +184,8 @@ def _notes(
     tests: Sequence[Comparison] = (),
     of_columns: Sequence[Note] = (),
 ) -> list[Note]:
-    rows = _panel_scores(results, metric, panel)
     found = [note(_reading(results, metric, table))]
-    found += [note(text) for text in _signature_notes(metric, rows, panel)]
+    found += [note(text) for text in signature_notes(results, metric, panel)]
     found += of_columns
     text = str(results.info.get("metric_notes", {}).get(metric) or "")
     if text:
@@ -233,8 +232,9 @@ def _reading(results: Results, metric: str, table: Table) -> str:
     return text
 
 
-def _signature_notes(metric: str, rows: Sequence[Score], panel: Panel) -> list[str]:
-    """Each distinct signature with the directions it covers and the number of segments."""
+def signature_notes(results: Results, metric: str, panel: Panel) -> list[str]:
+    """Each distinct signature with the directions it covers, and the number of segments."""
+    rows = _panel_scores(results, metric, panel)
     covered: dict[str, list[str]] = defaultdict(list)
     sizes: dict[str, list[str]] = defaultdict(list)
     for direction, testset in panel.columns:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any
 
 from mtsuite.errors import StoreError
-from mtsuite.report.main_table import Panel, panels
+from mtsuite.report.main_table import Panel, panels, signature_notes
 from mtsuite.report.relations import RELATIONS, Relation, ordered, pivot_of, related, relation
 from mtsuite.report.results import TABLE, Results
 from mtsuite.report.text import slug
@@ -48,6 +48,7 @@ class Matrix:
     suffix: str = ""  # of the test set, when the metric has several tables
     against: Grid = ()
     by_seed: tuple[Matrix, ...] = ()
+    signatures: tuple[str, ...] = ()  # sentences on how its scores were made
 
     def __post_init__(self) -> None:
         wide = {len(line) for line in [*self.scores, *self.against]} | {len(self.base)}
@@ -197,6 +198,7 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
         seeds=max(1, len(seeds)),
         lower_is_better=results.lower_is_better(metric),
         suffix=panel.suffix,
+        signatures=tuple(signature_notes(results, metric, panel)),
     )
     if len(seeds) < 2 or any(len(cell(r, c)) not in (0, len(seeds)) for r in rows for c in columns):
         return matrix

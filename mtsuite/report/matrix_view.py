@@ -117,6 +117,7 @@ def _view(
         reading.append(f"Means over {matrix.seeds} seeds.")
     if any(v is None for line in values for v in line):
         reading.append(f"{HOLE}: no score was recorded.")
+    reading += matrix.signatures
     return View(
         name=f"{matrix.name}-{what}",
         metric=matrix.metric,

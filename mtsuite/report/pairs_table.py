@@ -15,6 +15,7 @@ from mtsuite.report.main_table import (
     Panel,
     change_text,
     panel_tests,
+    signature_notes,
     symbol_of,
 )
 from mtsuite.report.results import AVERAGE, Comparison, Results
@@ -55,6 +56,7 @@ def pairs_table(results: Results, metric: str, panel: Panel) -> Table | None:
     ]
     if any(c.p_seeds is not None for c in pairs.values()):
         notes.insert(1, note("p is at least that of Welch's t-test over training seeds, where trainings vary."))
+    notes += map(note, signature_notes(results, metric, panel))
     title = f"{results.title}: {metric}, any two methods" + (f" ({panel.suffix})" if panel.suffix else "")
     name = f"pairs-{slug(metric)}" + (f"-{panel.suffix}" if panel.suffix else "")
     columns = tuple(Column(method, results.label(method)) for method in named)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.continual import Continual, continual
-from mtsuite.report.main_table import DECIMALS, Panel, change_text, panels
+from mtsuite.report.main_table import DECIMALS, Panel, change_text, panels, signature_notes
 from mtsuite.report.results import TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
@@ -30,6 +30,7 @@ class Run:
     start: Mapping[str, tuple[float | None, ...]]
     lower_is_better: bool
     suffix: str
+    signatures: tuple[str, ...]  # sentences on how its scores were made
 
     @property
     def numbers(self) -> list[Continual]:
@@ -91,7 +92,15 @@ def _run(results: Results, method: str, metric: str, panel: Panel, directions: t
         for seed in seeds
     }
     return Run(
-        method, results.label(method), metric, directions, scores, start, results.lower_is_better(metric), panel.suffix
+        method=method,
+        label=results.label(method),
+        metric=metric,
+        directions=directions,
+        scores=scores,
+        start=start,
+        lower_is_better=results.lower_is_better(metric),
+        suffix=panel.suffix,
+        signatures=tuple(signature_notes(results, metric, Panel(tuple(c for c in panel.columns if c in wanted)))),
     )
 
 
@@ -155,7 +164,7 @@ def _summary_notes(results: Results, run: Run) -> list[Note]:
         )
     if len(run.scores) > 1:
         found.append(f"Means over {len(run.scores)} seeds ± sample standard deviation.")
-    return [note(text) for text in found]
+    return [note(text) for text in [*found, *run.signatures]]
 
 
 def _stages_table(results: Results, runs: list[Run]) -> Table:
@@ -184,6 +193,7 @@ def _stages_table(results: Results, runs: list[Run]) -> Table:
             f"{OWN_MARK} the direction that was just trained; to the left of it lies what may be forgotten, to the "
             "right what has not been trained yet."
         ),
+        *map(note, first.signatures),
     )
     return Table(
         f"{_name(first)}-stages", title, tuple(columns), tuple(rows), notes, "Method: trained on", "method_stage"

@@ -11,6 +11,7 @@ from mtsuite.report.main_table import (
     change_text,
     panel_tests,
     panels,
+    signature_notes,
     symbol_of,
     tests_said,
 )
@@ -48,6 +49,7 @@ def _table(results: Results, metric: str, panel: Panel, tests: Sequence[Comparis
     notes = (
         note(f"Difference from {baselines} in {metric} points, with its p-value ({tests_said(results, tests)})."),
         note(f"{BETTER_SYMBOL} better, {WORSE_SYMBOL} worse with p < {results.alpha:g}."),
+        *map(note, signature_notes(results, metric, panel)),
     )
     title = f"{results.title}: {metric}, difference from {baselines}" + (f" ({panel.suffix})" if panel.suffix else "")
     name = f"significance-{slug(metric)}" + (f"-{panel.suffix}" if panel.suffix else "")

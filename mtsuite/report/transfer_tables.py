@@ -107,7 +107,7 @@ def _reading(matrices: Sequence[Matrix]) -> list[Note]:
         ),
         note(f"Others: {listed_cells(matrices)}."),
     ]
-    return found + seed_notes(matrices)
+    return [*found, *seed_notes(matrices), *map(note, matrices[0].signatures)]
 
 
 def seed_notes(matrices: Sequence[Matrix]) -> list[Note]:
@@ -173,6 +173,7 @@ def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait) -> Table
         ),
         note(f"Cells behind each number: {_sizes(first, trait, rows, columns)}."),
         *seed_notes(matrices),
+        *map(note, first.signatures),
     ]
     return Table(
         f"transfer-{plural}-{_stem(first)}",

@@ -171,6 +171,14 @@ def test_everything_from_the_folder_is_escaped(tmp_path: Path) -> None:
     assert "<script>" not in (folder / "tables" / "bleu.md").read_text()
 
 
+def test_every_table_and_matrix_of_scores_carries_their_signature(tmp_path: Path) -> None:
+    report = build_report(large(tmp_path, seeds=2))
+    files = [path for part in ("tables", "matrices") for path in (report.folder / part).glob("*.md")]
+    assert {path.name.split("-")[0].removesuffix(".md") for path in files} >= {"bleu", "transfer", "full", "costs"}
+    silent = {path.name for path in files if " signature" not in path.read_text(encoding="utf-8")}
+    assert silent == {"costs.md"}
+
+
 def test_style_sheets_and_scripts_are_used_and_shipped() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*STYLES, *SCRIPTS}
     settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
