@@ -21,6 +21,7 @@ from mtsuite.metrics.files import PairedTest
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.significance import Comparison, compare, compare_average, holm
 from mtsuite.metrics.surface import SurfaceMetric
+from mtsuite.report.main_table import depends_on_seed
 from mtsuite.report.results import TABLE
 from mtsuite.report.segments import Segments, file_name
 
@@ -145,6 +146,8 @@ def _line(side: Side, metric: str, places: Sequence[Place]) -> Line:
         place = (s.direction, s.testset)
         if (s.method, s.metric) == (side.method, metric) and s.trained_on in TABLE and place in by_place:
             by_place[place][s.seed] = s.score
+    if not depends_on_seed(side.folder.results, side.method, list(by_place.values())):
+        by_place = {place: dict(list(found.items())[:1]) for place, found in by_place.items()}
     scores = {place: list(found.values()) for place, found in by_place.items()}
     average: list[float] = []
     if all(by_place.values()):

@@ -76,7 +76,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     rows: list[Row] = []
     for method in results.methods:
         per_direction = [cells[method, d, testset] for d, testset in panel.columns]
-        if not _depends_on_seed(results, method, per_direction):
+        if not depends_on_seed(results, method, per_direction):
             per_direction = [dict(list(seeds.items())[:1]) for seeds in per_direction]
         found = [Cell.of(list(seeds.values()), DECIMALS, symbols.get((method, d), "")) if seeds else Cell.hole()
                  for seeds, (d, _) in zip(per_direction, panel.columns, strict=True)]  # fmt: skip
@@ -101,7 +101,7 @@ def _panel_scores(results: Results, metric: str, panel: Panel) -> list[Score]:
     ]
 
 
-def _depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[str, float]]) -> bool:
+def depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[str, float]]) -> bool:
     """False for a row that trains nothing and scores the same under every seed: it has no spread to show."""
     trained = results.info.get("trained_methods") or results.methods
     return method in trained or any(len(set(seeds.values())) > 1 for seeds in per_direction)

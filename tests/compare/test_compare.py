@@ -96,6 +96,15 @@ def test_seeds_of_both_are_used(tmp_path: Path) -> None:
     assert "Welch's t-test" in text
 
 
+def test_a_row_that_trains_nothing_has_no_spread_over_seeds(tmp_path: Path) -> None:
+    folder = world(tmp_path / "a", {"zero-shot": 0.0, "full": 0.4}, seeds=2)
+    told = json.loads((folder / "report.json").read_text())
+    (folder / "report.json").write_text(json.dumps(told | {"trained_methods": ["full"]}))
+    compared = compare_results([str(folder)], rows=["zero-shot", "full"], test=QUICK)
+    lines = {line.side.method: line for _, lines in compared.scores[0].groups for line in lines}
+    assert {method: len(line.average) for method, line in lines.items()} == {"zero-shot": 1, "full": 2}
+
+
 def test_comet_is_tested_on_its_segments(tmp_path: Path) -> None:
     folder = world(tmp_path / "a", {"full": 0.1, "lora": 0.6}, metrics=("COMET", "TER"), directions=("en-de",))
     found = {(e["metric"], e["method"]): e for e in entries(compare_results([str(folder)], ["full,lora"], QUICK))}
