@@ -20,6 +20,7 @@ from mtsuite.report import failures, figures, forgetting, interference
 from mtsuite.report.chart_figures import chart_csv, draw
 from mtsuite.report.costs_table import costs_table
 from mtsuite.report.csv_table import render_csv
+from mtsuite.report.direction_bars import direction_chart, draw_directions
 from mtsuite.report.heatmap import heat_map
 from mtsuite.report.html import Chart, Parts, report_page, table_page
 from mtsuite.report.intervals import average_intervals
@@ -168,23 +169,28 @@ def _charts(results: Results, files: dict[str, bytes]) -> list[Chart]:
     if found:
         said = "; ".join(f"{p.label} {p.score:.2f}" for p in found)
         bars = figures.average_bars(found, metric, said=_error_bars(results, metric, found))
-        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", bars))
+        charts.append((f"average-{slug(metric)}", f"Average {metric}: {said}", bars, ""))
+    directions = direction_chart(results, metric)
+    if directions is not None:
+        files[f"figures/{directions.name}.csv"] = chart_csv(directions)
+        drawn = draw_directions(results, metric, directions)
+        charts.append((directions.name, directions.title, drawn, directions.about))
     for cost in figures.COST_AXES:
         if any(p.costs.get(cost.key) for p in found):
             said = f"Average {metric} of each method over its {cost.label.lower()}"
-            charts.append((f"{cost.name}-{slug(metric)}", said, figures.quality_against_cost(found, metric, cost)))
+            charts.append((f"{cost.name}-{slug(metric)}", said, figures.quality_against_cost(found, metric, cost), ""))
     curves = results.info.get("learning_curves") or {}
     lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}
     if lines:
         said = "Training loss over updates, a line a method"
-        charts.append(("learning-curves", said, figures.learning_curves(lines)))
-    made = [_chart(name, alt, figure, files) for name, alt, figure in charts]
+        charts.append(("learning-curves", said, figures.learning_curves(lines), ""))
+    made = [_chart(name, alt, figure, files, caption) for name, alt, figure, caption in charts]
     for sweep in sweeps(results):
         made.append(_drawn(sweep, sweep.name, sweep.title, files))
     for method, chart in results.charts:
         label = results.label(method)
-        drawn = _drawn(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", files)
-        made.append(replace(drawn, method=label))
+        shown = _drawn(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", files)
+        made.append(replace(shown, method=label))
     return made
 
 
@@ -202,7 +208,7 @@ def _error_bars(results: Results, metric: str, found: list[figures.Point]) -> st
 def _chart(name: str, alt: str, figure: Figure, files: dict[str, bytes], caption: str = "") -> Chart:
     images = figures.rendered(figure)
     files |= {f"figures/{name}.{ending}": content for ending, content in images.items()}
-    return Chart(name, alt, images["svg"], caption)
+    return Chart(name, alt, images["svg"], caption, wide=figure.get_figwidth() > 1.5 * figures.WIDTH)
 
 
 def _drawn(chart: ChartData, name: str, title: str, files: dict[str, bytes]) -> Chart:

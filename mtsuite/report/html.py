@@ -28,13 +28,17 @@ _POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-
 
 @dataclass(frozen=True)
 class Chart:
-    """A figure for the page: SVG bytes, what it says to someone who cannot see it, and the method that it is of."""
+    """A figure for the page: SVG bytes, what it says to someone who cannot see it, and the method that it is of.
+
+    A ``wide`` one takes both columns.
+    """
 
     name: str
     alt: str
     svg: bytes
     caption: str = ""
     method: str = ""
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -234,6 +238,9 @@ def _chart(chart: Chart) -> str:
     data = base64.b64encode(without_ground(chart.svg)).decode("ascii")  # as an image it keeps its ids to itself
     caption = f"<figcaption>{escape(chart.caption)}</figcaption>" if chart.caption else ""
     image = f'<img class="chart" alt="{escape(chart.alt)}" src="data:image/svg+xml;base64,{data}">'
+    if chart.wide:
+        scrolled = f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(chart.name)}">{image}</div>'
+        return f'<figure class="wide">{scrolled}{caption}</figure>'
     return f"<figure>{image}{caption}</figure>"
 
 

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mtsuite.report.main_table import panels
-from mtsuite.report.results import Results, _number, _rows
-
-COLUMNS = ("metric", "method", "direction", "low", "high", "level", "test", "n")
-AVERAGE = "average"
+from mtsuite.report.main_table import Panel, panels
+from mtsuite.report.results import AVERAGE, INTERVAL_COLUMNS, Results, read_number, read_rows
 
 
 @dataclass(frozen=True)
@@ -21,19 +18,26 @@ class Interval:
     test: str
 
 
-def average_intervals(results: Results, metric: str) -> dict[str, Interval]:
-    """Row to the interval of its average over the directions of the metric's first table; empty without the file.
+def intervals(results: Results, metric: str, panel: Panel) -> dict[tuple[str, str], Interval]:
+    """(row, direction) to the interval of its score in a table, and (row, ``average``); empty without the file.
 
     Raises StoreError when the file lacks a column or a number is none.
     """
     path = results.folder / "intervals.csv"
     if not path.is_file():
         return {}
-    testsets = panels(results, metric)[0].testsets
-    testset = testsets[0] if len(testsets) == 1 else ""
+    testsets = panel.testsets
+    columns = {*panel.columns, (AVERAGE, testsets[0] if len(testsets) == 1 else "")}
+    columns |= {(direction, "") for direction, _ in columns}  # folders that do not name the test set
     found = {}
-    for line, row in _rows(path, COLUMNS):
-        if row["metric"] == metric and row["direction"] == AVERAGE and row.get("testset", "") in ("", testset):
-            low, high, level = (_number(path, line, name, row[name]) for name in ("low", "high", "level"))
-            found[row["method"]] = Interval(low, high, level, row["test"])
+    for line, row in read_rows(path, INTERVAL_COLUMNS[:-1]):
+        if row["metric"] == metric and (row["direction"], row.get("testset", "")) in columns:
+            low, high, level = (read_number(path, line, name, row[name]) for name in ("low", "high", "level"))
+            found[row["method"], row["direction"]] = Interval(low, high, level, row["test"])
     return found
+
+
+def average_intervals(results: Results, metric: str) -> dict[str, Interval]:
+    """Row to the interval of its average over the directions of the metric's first table."""
+    found = intervals(results, metric, panels(results, metric)[0])
+    return {method: interval for (method, direction), interval in found.items() if direction == AVERAGE}

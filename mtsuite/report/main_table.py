@@ -62,7 +62,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     average is over directions, and only of complete rows: a row with a hole has a hole there too.
     Its standard deviation is that of the seeds' averages.
     """
-    cells = _by_cell(results.scores, metric)
+    cells = by_cell(results.scores, metric)
     tests = panel_tests(results.against_baseline, metric, panel)
     symbols = {(c.method, c.direction): symbol_of(results, c) for c in tests}
     better: Better = "lower" if results.lower_is_better(metric) else "higher"
@@ -107,7 +107,7 @@ def depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[
     return method in trained or any(len(set(seeds.values())) > 1 for seeds in per_direction)
 
 
-def _by_cell(scores: Iterable[Score], metric: str) -> dict[tuple[str, str, str], dict[str, float]]:
+def by_cell(scores: Iterable[Score], metric: str) -> dict[tuple[str, str, str], dict[str, float]]:
     """(method, direction, test set) to {seed: score}."""
     cells: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
     for s in scores:
@@ -129,7 +129,7 @@ def _average(per_direction: Sequence[dict[str, float]], symbol: str) -> Cell:
 
 def average_by_seed(results: Results, metric: str, method: str) -> list[float]:
     """The average over directions, one number a complete seed, of the metric's first panel; for figures."""
-    cells = _by_cell(results.scores, metric)
+    cells = by_cell(results.scores, metric)
     columns = panels(results, metric)[0].columns
     per_direction = [cells[method, d, testset] for d, testset in columns]
     if not per_direction or not all(per_direction):
@@ -327,7 +327,7 @@ def _reason(results: Results, method: str, direction: str) -> str:
 
 def _seed_notes(results: Results, metric: str, panel: Panel) -> list[str]:
     """Cells that stand on fewer seeds than the most that their row has."""
-    cells = _by_cell(results.scores, metric)
+    cells = by_cell(results.scores, metric)
     trained = [m for m in results.info.get("trained_methods") or [] if m in results.methods]
     wanted = max((len(cells[m, d, t]) for m in trained for d, t in panel.columns), default=0)
     short = [

@@ -197,15 +197,15 @@ def read_results(folder: Path) -> Results:
             f"There is no results folder {folder}. Give the folder that `mtsuite run` wrote, such as results/<recipe>."
         )
     info = _report_json(folder / "report.json")
-    scores = tuple(_score(folder / "scores.csv", i, row) for i, row in _rows(folder / "scores.csv", SCORE_COLUMNS))
+    scores = tuple(_score(folder / "scores.csv", i, row) for i, row in read_rows(folder / "scores.csv", SCORE_COLUMNS))
     costs_path, tests_path = folder / "costs.csv", folder / "significance.csv"
-    costs = tuple(_cost(costs_path, i, row) for i, row in _rows(costs_path, COST_COLUMNS))
+    costs = tuple(_cost(costs_path, i, row) for i, row in read_rows(costs_path, COST_COLUMNS))
     comparisons: tuple[Comparison, ...] = ()
     if tests_path.is_file() and tests_path.read_text(encoding="utf-8").strip():
-        rows = _rows(tests_path, SIGNIFICANCE_COLUMNS)
+        rows = read_rows(tests_path, SIGNIFICANCE_COLUMNS)
         comparisons = tuple(_comparison(tests_path, i, row) for i, row in rows)
     failures_path = folder / "failures.csv"
-    found = _rows(failures_path, FAILURE_COLUMNS) if failures_path.is_file() else []
+    found = read_rows(failures_path, FAILURE_COLUMNS) if failures_path.is_file() else []
     failures = tuple(_failure(failures_path, i, row) for i, row in found)
     _check_rows(folder, info, scores)
     recipe = folder / "recipe.yaml"
@@ -228,8 +228,8 @@ def _perplexities(path: Path) -> tuple[Perplexity, ...]:
     if not path.is_file():
         return ()
     found = []
-    for line, row in _rows(path, PERPLEXITY_COLUMNS):
-        perplexity, bits = (_number(path, line, column, row[column]) for column in PERPLEXITY_COLUMNS[4:6])
+    for line, row in read_rows(path, PERPLEXITY_COLUMNS):
+        perplexity, bits = (read_number(path, line, column, row[column]) for column in PERPLEXITY_COLUMNS[4:6])
         words = (row[column] for column in PERPLEXITY_COLUMNS)
         method, seed, trained_on, language, _, _, tokens, sentences = words
         found.append(Perplexity(method, seed, trained_on, language, perplexity, bits, tokens, sentences))
@@ -286,7 +286,7 @@ def _report_json(path: Path) -> dict[str, Any]:
     return info
 
 
-def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """(line number, row) pairs of a CSV that must have these columns; others are ignored."""
     reader = csv.DictReader(_text(path).splitlines(keepends=True), strict=True)
     try:
@@ -307,7 +307,8 @@ def _rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str
         raise StoreError(f"{path}:{reader.line_num}: expected CSV: {error}.") from None
 
 
-def _number(path: Path, line: int, column: str, text: str) -> float:
+def read_number(path: Path, line: int, column: str, text: str) -> float:
+    """The number in a field; StoreError, with its place, where there is none."""
     try:
         value = float(text)
     except ValueError:
@@ -321,11 +322,11 @@ def _score(path: Path, line: int, row: dict[str, str]) -> Score:
         Direction.parse(row["direction"])
     except DataError as error:
         raise StoreError(f"{path}:{line}: column 'direction': {error}") from None
-    return Score(score=_number(path, line, "score", row["score"]), **values)
+    return Score(score=read_number(path, line, "score", row["score"]), **values)
 
 
 def _cost(path: Path, line: int, row: dict[str, str]) -> Cost:
-    numbers = {name: _number(path, line, name, row[name]) for name in COST_NUMBERS if row[name].strip()}
+    numbers = {name: read_number(path, line, name, row[name]) for name in COST_NUMBERS if row[name].strip()}
     return Cost(row["method"], row["seed"], {k: v for k, v in numbers.items() if math.isfinite(v)})
 
 
@@ -335,20 +336,20 @@ def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
         direction=row["direction"],
         method=row["method"],
         baseline=row["baseline"],
-        delta=_number(path, line, "delta", row["delta"]),
-        p_value=_number(path, line, "p_value", row["p_value"]),
+        delta=read_number(path, line, "delta", row["delta"]),
+        p_value=read_number(path, line, "p_value", row["p_value"]),
         test=row["test"],
         n=row["n"],
         testset=row.get("testset", ""),
-        p_segments=_number(path, line, "p_segments", row["p_segments"]) if row.get("p_segments") else None,
-        p_seeds=_number(path, line, "p_seeds", row["p_seeds"]) if row.get("p_seeds") else None,
+        p_segments=read_number(path, line, "p_segments", row["p_segments"]) if row.get("p_segments") else None,
+        p_seeds=read_number(path, line, "p_seeds", row["p_seeds"]) if row.get("p_seeds") else None,
         seeds=row.get("seeds", ""),
     )
 
 
 def _failure(path: Path, line: int, row: dict[str, str]) -> Failure:
     values = {column: row[column] for column in FAILURE_COLUMNS if column != "value"}
-    return Failure(value=_number(path, line, "value", row["value"]), **values)
+    return Failure(value=read_number(path, line, "value", row["value"]), **values)
 
 
 def _check_rows(folder: Path, info: Mapping[str, Any], scores: tuple[Score, ...]) -> None:
