@@ -377,7 +377,7 @@ class Significance(Section):
 
 
 class Swept(Section):
-    """Where a row of a sweep came from; written by the suite."""
+    """Where a row stands in a sweep's chart."""
 
     row: str = Field(description="The row that held the sweep.")
     label: str = Field(description="Its label.")
@@ -404,7 +404,11 @@ class Row(Section):
         description="One key of `config` (or `train.learning_rate`) and a list of values: the row becomes one row a "
         "value, named `row-key-value`, and a chart shows the average over the values.",
     )
-    swept: Swept | None = Field(None, description="Written by the suite into rows that a sweep made.")
+    swept: Swept | None = Field(
+        None,
+        description="Written by the suite into rows that a sweep made. Another row may say so of itself, to stand in "
+        "that sweep's chart too: zero-shot as k = 0.",
+    )
 
 
 class External(Section):

@@ -84,3 +84,10 @@ def test_transfer_is_figure_3_for_four_methods() -> None:
 
 def test_recipes_read_from_anywhere(here: Path) -> None:
     assert plan("transfer").recipe.directions[0] == "en-de"
+
+
+def test_figure_10_begins_with_the_untrained_row() -> None:
+    recipe = read_recipe("landermt-figure10").recipe
+    swept = [row.swept for row in recipe.methods.values() if row.swept is not None]
+    assert {(one.row, one.label, one.key) for one in swept} == {("landermt", "landermt", "k")}
+    assert [one.value for one in swept] == [0, 1, 2, 3, 4]
