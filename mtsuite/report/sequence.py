@@ -41,12 +41,18 @@ class Run:
     def at(self, stage: int, direction: int) -> list[float]:
         """Scores over seeds after a stage, counted from 1; stage 0 is before the first."""
         found = [self.start[s][direction] if stage == 0 else self.scores[s][stage - 1][direction] for s in self.scores]
-        return [score for score in found if score is not None]
+        return _spread([score for score in found if score is not None], stage)
 
     def average(self, stage: int) -> list[float]:
         """The mean over the directions after a stage, one a seed that has them all."""
         lines = [self.start[s] if stage == 0 else self.scores[s][stage - 1] for s in self.scores]
-        return [statistics.fmean(x for x in line if x is not None) for line in lines if None not in line]
+        means = [statistics.fmean(x for x in line if x is not None) for line in lines if None not in line]
+        return _spread(means, stage)
+
+
+def _spread(values: list[float], stage: int) -> list[float]:
+    """One number before the first stage if all seeds have the same: the untrained model has no spread to show."""
+    return values[:1] if stage == 0 and len(set(values)) == 1 else values
 
 
 def stages(directions: Sequence[str]) -> list[str]:
@@ -132,8 +138,9 @@ def _summary_table(results: Results, runs: list[Run]) -> Table:
         cells = []
         for column in columns:
             values = [value for n in numbers if (value := getattr(n, column.key)) is not None]
-            changed = column.group == "Change"
-            cells.append(_cell(values if len(values) == len(numbers) else [], signed=changed))
+            values = values if len(values) == len(numbers) else []
+            shown = _spread(values, 0) if column.key == "start" else values
+            cells.append(_cell(shown, signed=column.group == "Change"))
         rows.append(Row(run.method, run.label, tuple(cells)))
     return Table(
         _name(first), f"{results.title}: Directions trained one after another, {first.metric}", columns, tuple(rows),
