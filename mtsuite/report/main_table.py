@@ -272,7 +272,11 @@ def tests_said(results: Results, tests: Sequence[Comparison]) -> str:
     """What stands in brackets behind †: level, correction, test, rounds, seed, n, and what is asked of seeds."""
     single = [c for c in tests if c.direction != AVERAGE]
     average = [c for c in tests if c.direction == AVERAGE]
-    kinds = listed([one_line(k) for k in dict.fromkeys(c.test for c in single)])
+    families: dict[str, dict[str, None]] = defaultdict(dict)  # a test to the sizes of Holm's families
+    for c in single:
+        test, _, size = one_line(c.test).partition(", Holm over ")
+        families[test].setdefault(size)
+    kinds = listed([f"{k}, Holm over {listed(list(n))}" if all(n) else k for k, n in families.items()])
     sizes = listed(list(dict.fromkeys(c.n for c in single if c.n)))
     parts = [f"p < {results.alpha:g} after correction" if single else f"p < {results.alpha:g}"]
     parts += [f"{kinds}{f'; n = {sizes}' if sizes else ''}"] if single else []
