@@ -19,11 +19,11 @@ from mtsuite.report.main_table import (
     WORSE_SYMBOL,
     Panel,
     change_text,
+    how_tested,
     panel_tests,
     panels,
     signature_notes,
     symbol_of,
-    tests_said,
 )
 from mtsuite.report.relations import group_of, pivot_of
 from mtsuite.report.results import ALL, AVERAGE, TABLE, Comparison, Results
@@ -257,7 +257,7 @@ def _test_notes(results: Results, tests: _Tests) -> list[Note]:
     return [
         note(
             f"{BETTER_SYMBOL} joint training significantly better, {WORSE_SYMBOL} significantly worse than alone "
-            f"({tests_said(results, [c for _, c in tests.values()])}); tested: {rows}."
+            f"({how_tested(results, [c for _, c in tests.values()])}); tested: {rows}."
         )
     ]
 

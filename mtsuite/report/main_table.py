@@ -261,14 +261,14 @@ def significance_notes(results: Results, tests: Sequence[Comparison], table: Tab
     baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]
     text = (
         f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than {listed(baselines)} "
-        f"({tests_said(results, tests)})."
+        f"({how_tested(results, tests)})."
     )
     if not any(cell.symbol for row in table.rows for cell in row.cells):
         text += " No difference is significant."
     return [text]
 
 
-def tests_said(results: Results, tests: Sequence[Comparison]) -> str:
+def how_tested(results: Results, tests: Sequence[Comparison]) -> str:
     """What stands in brackets behind †: level, correction, test, rounds, seed, n, and what is asked of seeds."""
     single = [c for c in tests if c.direction != AVERAGE]
     average = [c for c in tests if c.direction == AVERAGE]

@@ -9,11 +9,11 @@ from mtsuite.report.main_table import (
     WORSE_SYMBOL,
     Panel,
     change_text,
+    how_tested,
     panel_tests,
     panels,
     signature_notes,
     symbol_of,
-    tests_said,
 )
 from mtsuite.report.pairs_table import pairs_table
 from mtsuite.report.results import AVERAGE, Comparison, Results
@@ -47,7 +47,7 @@ def _table(results: Results, metric: str, panel: Panel, tests: Sequence[Comparis
     ]
     baselines = listed([results.label(b) for b in dict.fromkeys(c.baseline for c in tests)])
     notes = (
-        note(f"Difference from {baselines} in {metric} points, with its p-value ({tests_said(results, tests)})."),
+        note(f"Difference from {baselines} in {metric} points, with its p-value ({how_tested(results, tests)})."),
         note(f"{BETTER_SYMBOL} better, {WORSE_SYMBOL} worse with p < {results.alpha:g}."),
         *map(note, signature_notes(results, metric, panel)),
     )
