@@ -61,6 +61,12 @@ def score(
     test: TestOption = "approximate_randomization",
     rounds: RoundsOption = 1000,
     seed: TestSeedOption = 12345,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Measure how they fail too: off-target, copied, too long, repeated, …")
+    ] = False,
+    languages: Annotated[
+        str, typer.Option("--languages", help="With --failures: more languages that text may be in, e.g. cs,pl.")
+    ] = "",
     format_: FormatOption = "text",
     output: OutputFileOption = None,
 ) -> None:
@@ -69,10 +75,15 @@ def score(
     from mtsuite.report.files_table import files_as
 
     kind = known_format(format_)
+    more = [code.strip() for code in languages.split(",") if code.strip()]
+    if more and not failures:
+        raise typer.BadParameter("only --failures asks for languages; give both", param_hint="--languages")
     found = score_files(
         hypotheses, references, sources, direction, metrics.split(","), profile, {"checkpoint": comet}, baseline,
-        PairedTest(test, rounds, seed),
+        PairedTest(test, rounds, seed), failure_modes=failures, languages=more,
     )  # fmt: skip
     for warning in found.warnings:
         make_console(stderr=True).print(f"[yellow]warning:[/] {escaped(warning)}", highlight=False, soft_wrap=True)
+    for text in found.notes:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
     put_text(files_as(kind, found), output)
