@@ -30,8 +30,8 @@ def failures_table(found: ScoredFiles) -> Table | None:
     notes = [note(f"% of {first['off-target'].n} segments. {_READING if len(rows) > 1 else ''}")]
     notes += [definition(kind, signature) for kind, signature in shown]
     if codes:
-        text = "of all segments, those that are off-target and most likely in this language"
-        notes.append(note(f"Off-target: {codes[0]} … : {text}. Only the candidates of the signature are told apart."))
+        text = "% of all segments that are off-target and most likely in it"
+        notes.append(note(f"With a language: {text}; only the candidates of the signature are told apart."))
     notes += [Note(text) for text in found.notes]
     title = f"Failure modes of {found.direction} against {listed([file.path.name for file in found.references])}"
     return Table(slug(title), title, tuple(columns), rows, tuple(notes), row_heading="System", key_heading="system")

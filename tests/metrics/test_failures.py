@@ -154,8 +154,11 @@ def test_languages_stand_behind_their_measure() -> None:
     )
     told = [(m.name, m.value, m.count, m.n) for m in found.with_languages()]
     assert told[:4] == [
-        ("off-target", 75.0, 3, 4), ("off-target:en", 50.0, 2, 4), ("off-target:it", 25.0, 1, 4), ("undecided", 0.0, 0, 4)
-    ]  # fmt: skip
+        ("off-target", 75.0, 3, 4),
+        ("off-target:en", 50.0, 2, 4),
+        ("off-target:it", 25.0, 1, 4),
+        ("undecided", 0.0, 0, 4),
+    ]
     assert len(told) == len(found.measures) + 2
 
 

@@ -270,11 +270,8 @@ def test_failure_modes_for_programs(tmp_path: Path) -> None:
     assert by_name["off-target"]["segments"] == [1]
     assert (by_name["off-target:en"]["score"], by_name["off-target:en"]["count"]) == (25.0, 1)
     assert "segments" not in by_name["length-ratio"]
-    rows = {
-        row["metric"]: row
-        for row in csv.DictReader(io.StringIO(files_as("csv", found)))
-        if row["system"] == "failing.txt"
-    }
+    table = csv.DictReader(io.StringIO(files_as("csv", found)))
+    rows = {row["metric"]: row for row in table if row["system"] == "failing.txt"}
     assert list(rows) == list(by_name)
     assert (rows["copied"]["score"], rows["copied"]["n"], rows["copied"]["low"]) == ("25.0", "4", "")
     assert rows["copied"]["signature"] == by_name["copied"]["signature"]
