@@ -169,6 +169,34 @@ def test_score_says_what_sacrebleu_says(here: Path, verb: Verb) -> None:
     assert "Did you mean 'BLEU'" in verb(*words, "--metrics", "BLUE").err
 
 
+def test_score_tells_how_translations_fail_when_asked(here: Path, verb: Verb) -> None:
+    (here / "hyp.txt").write_text("The old man reads the book.\nEr kommt nicht.\n")
+    (here / "ref.txt").write_text("Der alte Mann liest das Buch.\nEr kommt nicht.\n")
+    words = ("score", "--hypotheses", "hyp.txt", "--references", "ref.txt", "--direction", "en-de")
+    plain, asked = verb(*words), verb(*words, "--failures")
+    assert asked.code == 0
+    assert asked.out.startswith(plain.out), "scores stay as they are"
+    assert "hyp.txt\toff-target:en\t50.00\tlid:" in asked.out
+    assert asked.err == "note: copied and mostly-copied are not measured: they need the source text (--sources).\n"
+    assert plain.err == ""
+    (here / "src.txt").write_text("The old man reads the book.\nHe is not coming.\n")
+    assert "hyp.txt\tcopied\t50.00\t" in verb(*words, "--failures", "--sources", "src.txt").out
+    assert "candidates:ar,cs,de," in verb(*words, "--failures", "--languages", "cs, en").out
+    alone = verb(*words, "--languages", "cs")
+    assert alone.code == 2
+    assert "only --failures asks for languages" in " ".join(alone.err.replace("│", "").split())
+
+
+def test_the_module_is_the_command(here: Path) -> None:
+    """What ``accelerate launch --module mtsuite.cli`` starts."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mtsuite.cli", "validate", "nothing.yaml"],
+        cwd=here, capture_output=True, text=True, env=environment(),
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "nothing.yaml" in done.stderr
+
+
 def test_two_rows_of_a_run_are_compared(miniature: Miniature, here: Path, verb: Verb) -> None:
     answer = verb("compare", str(miniature.results), "--rows", "full,lora", "--rounds", "20", "--format", "json")
     assert answer.code == 0, answer.err

@@ -7,7 +7,13 @@ from typing import NamedTuple
 
 from mtsuite.errors import DataError
 
-_DIRECTION = re.compile(r"^([a-z]{2,3}(?:_[A-Za-z]{2,4})?)-([a-z]{2,3}(?:_[A-Za-z]{2,4})?)$")
+_CODE = r"[a-z]{2,3}(?:_[A-Za-z]{2,4})?"
+_DIRECTION = re.compile(rf"^({_CODE})-({_CODE})$")
+
+
+def is_language_code(text: str) -> bool:
+    """Whether a text is a language code in form (``fr``, ``zh_Hant``), whether or not the suite knows the language."""
+    return re.fullmatch(_CODE, text) is not None
 
 
 class Direction(NamedTuple):

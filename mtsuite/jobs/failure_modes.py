@@ -68,11 +68,8 @@ class FailureModes:
         """Rows of failures.csv; ``off-target:fr`` are the segments written in French instead."""
         for line, found in self._found:
             where = [line[key] for key in ("method", "seed", "trained_on", "direction", "test_set")]
-            for m in found.measures:
+            for m in found.with_languages():
                 yield [*where, m.name, f"{m.value:.6f}", m.n, m.signature]
-                if m.name == "off-target":
-                    for code, count in found.languages.items():
-                        yield [*where, f"off-target:{code}", f"{100 * count / m.n:.6f}", m.n, m.signature]
 
     def flags(self, direction: str, test_set: str, trained_on: Iterable[str]) -> dict[str, Any]:
         """Row -> seed -> measure -> indices of the segments that show it, of models trained on ``trained_on``."""

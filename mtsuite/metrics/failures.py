@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any, Literal, get_args
@@ -28,6 +28,7 @@ FACTOR, SLACK = 2, 10  # too long: more than FACTOR times the reference's charac
 WORDS, CHARACTERS, MORE_OFTEN = 4, 8, 2  # repeated: some 4-gram (8-gram of characters) occurs twice more often
 LOOP_UNIT, LOOP_TIMES = 8, 6  # or a word holds a unit of up to 8 letters at least 6 times in a row
 OTHER = "other"  # a language that is none of the candidates
+INTO = "off-target:"  # before the code of the language that an off-target segment is written in
 
 
 FailureMode = Literal[
@@ -35,6 +36,7 @@ FailureMode = Literal[
     "repeated", "empty",
 ]  # fmt: skip
 NAMES: tuple[FailureMode, ...] = get_args(FailureMode)
+OF_SOURCE: tuple[FailureMode, ...] = ("copied", "mostly-copied")  # cannot be told without the source text
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,14 @@ class Failures:
                 return measure
         raise KeyError(name)
 
+    def with_languages(self) -> Iterator[Measure]:
+        """The measures; behind ``off-target`` one for each language that is written instead (``off-target:fr``)."""
+        for measure in self.measures:
+            yield measure
+            if measure.name == "off-target":
+                for code, count in self.languages.items():
+                    yield Measure(INTO + code, 100 * count / measure.n, count, measure.n, measure.signature)
+
     def to_dict(self) -> dict[str, Any]:
         """A plain dictionary for JSON."""
         return {
@@ -158,7 +168,7 @@ class Failures:
 
 def failures(
     direction: Direction,
-    sources: Sequence[str],
+    sources: Sequence[str] | None,
     hypotheses: Sequence[str],
     references: Sequence[str],
     *,
@@ -168,28 +178,33 @@ def failures(
 ) -> Failures:
     """All measures of one direction; the sequences hold one segment a line, in the same order.
 
-    ``languages``: further codes that outputs may be in, as those of a recipe; the direction's two are always among the
-    candidates.  ``at_limit``: how many outputs were cut off at ``limit`` new tokens; None, where nobody counted, leaves
-    the measure out.  Raises MetricError when the numbers of lines differ or there are none.
+    ``sources``: None, where nobody has them, leaves out what needs them (``OF_SOURCE``), with a note.  ``languages``:
+    further codes that outputs may be in, as those of a recipe; the direction's two are always among the candidates.
+    ``at_limit``: how many outputs were cut off at ``limit`` new tokens; None, where nobody counted, leaves the measure
+    out.  Raises MetricError when the numbers of lines differ or there are none.
     """
     n = len(hypotheses)
-    if not len(sources) == n == len(references) or not n:
+    given = [None] * n if sources is None else sources
+    if not len(given) == n == len(references) or not n:
         raise MetricError(
             f"Failure measures, {direction}: sources, hypotheses and references need the same number of lines, at "
-            f"least one; found {len(sources)} sources, {n} hypotheses and {len(references)} references."
+            f"least one; found {len(given)} sources, {n} hypotheses and {len(references)} references."
         )
     check = LanguageCheck(direction.target, (*direction, *languages))
     shown: dict[str, list[int]] = {name: [] for name in NAMES}
     written: Counter[str] = Counter()
-    for index, (source, hypothesis, reference) in enumerate(zip(sources, hypotheses, references, strict=True)):
+    for index, (source, hypothesis, reference) in enumerate(zip(given, hypotheses, references, strict=True)):
         names = _of_segment(direction, check, source, hypothesis, reference)
         for name in names:
             shown[name].append(index)
         if "off-target" in names:
             written[check.written_in(hypothesis) or OTHER] += 1
     signatures = _signatures(check.signature, limit)
+    unknown = OF_SOURCE if sources is None else ()
     made = []
     for name in NAMES:
+        if name in unknown:
+            continue
         if name == "length-ratio":
             ours, theirs = sum(map(_characters, hypotheses)), sum(map(_characters, references))
             if theirs:
@@ -201,7 +216,8 @@ def failures(
             found = shown[name]
             made.append(Measure(name, 100 * len(found) / n, len(found), n, signatures[name], found))
     ordered = dict(sorted(written.items(), key=lambda item: (-item[1], item[0])))
-    return Failures(tuple(made), ordered, (check.note,) if check.note else ())
+    left_out = [f"{' and '.join(unknown)} are not measured: they need the source text (--sources)."] if unknown else []
+    return Failures(tuple(made), ordered, tuple(filter(None, (check.note, *left_out))))
 
 
 def _signatures(lid: str, limit: int | None) -> dict[str, str]:
@@ -222,7 +238,9 @@ def _signatures(lid: str, limit: int | None) -> dict[str, str]:
     }
 
 
-def _of_segment(direction: Direction, check: LanguageCheck, source: str, hypothesis: str, reference: str) -> list[str]:
+def _of_segment(
+    direction: Direction, check: LanguageCheck, source: str | None, hypothesis: str, reference: str
+) -> list[str]:
     """Names of the measures that this segment counts for."""
     if hypothesis.split() == reference.split():
         return []
@@ -234,7 +252,7 @@ def _of_segment(direction: Direction, check: LanguageCheck, source: str, hypothe
         verdict = "undecided"  # a name, a formula, a line of code: the reference is not in the language either
     if verdict != "on":
         shown.append("off-target" if verdict == "off" else "undecided")
-    theirs, ours, wanted = tokens(source), tokens(hypothesis), tokens(reference)
+    theirs, ours, wanted = tokens(source or ""), tokens(hypothesis), tokens(reference)
     if ours and ours == theirs != wanted:
         shown += ["copied", "mostly-copied"]
     elif _mostly_copied(ours, theirs, wanted):

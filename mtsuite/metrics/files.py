@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mtsuite.data.direction import Direction
+from mtsuite.data.direction import Direction, is_language_code
 from mtsuite.errors import MetricError, did_you_mean
 from mtsuite.metrics.base import Metric, MetricResult
+from mtsuite.metrics.failures import Failures, failures
 from mtsuite.metrics.intervals import LEVEL, Interval, interval
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.segment_files import SegmentFile, check_parallel, read_segment_file
@@ -34,7 +35,7 @@ class Scored:
     """One system's file under every metric.
 
     ``intervals`` and ``comparisons`` go by metric; a metric that keeps neither statistics nor segment scores has none,
-    and the baseline is compared with nothing.
+    and the baseline is compared with nothing.  ``failures`` is None where nobody asked how the translations fail.
     """
 
     name: str
@@ -42,11 +43,15 @@ class Scored:
     results: tuple[MetricResult, ...]
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     comparisons: Mapping[str, Comparison] = field(default_factory=dict)
+    failures: Failures | None = None
 
 
 @dataclass(frozen=True)
 class ScoredFiles:
-    """Systems on one test set; ``baseline`` is the name of the one that the others are compared with."""
+    """Systems on one test set; ``baseline`` is the name of the one that the others are compared with.
+
+    ``warnings`` tell what looks wrong with the files, ``notes`` which failure modes could not be measured.
+    """
 
     direction: Direction
     systems: tuple[Scored, ...]
@@ -57,6 +62,7 @@ class ScoredFiles:
     test: PairedTest
     level: float = LEVEL
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def score_files(
@@ -69,12 +75,16 @@ def score_files(
     comet: Mapping[str, Any] | None = None,
     baseline: str | None = None,
     test: PairedTest | None = None,
+    *,
+    failure_modes: bool = False,
+    languages: Sequence[str] = (),
 ) -> ScoredFiles:
     """Every hypothesis file under every metric; metric names may be written in any case.
 
     Several ``references`` are alternatives for each segment, as for the ``sacrebleu`` command; COMET reads one.
-    ``baseline`` is a hypothesis file as given or its name; the first when empty.  Raises MetricError for files that
-    cannot be read or do not correspond, and for names that are not known.
+    ``baseline`` is a hypothesis file as given or its name; the first when empty.  ``failure_modes`` measures how each
+    file fails too, against one reference; ``languages`` are further codes that its text may be in.  Raises MetricError
+    for files that cannot be read or do not correspond, and for names that are not known.
     """
     parsed, test = Direction.parse(direction), test or PairedTest()
     made = _metrics(metrics, profile, comet)
@@ -88,6 +98,11 @@ def score_files(
     single = [metric.name for metric in made if not metric.several_references]
     if len(given) > 1 and single:
         raise MetricError(f"{', '.join(single)} reads one reference a segment; found {len(given)} --references files.")
+    if failure_modes and len(given) > 1:
+        raise MetricError(f"Failure modes read one reference a segment; found {len(given)} --references files.")
+    wrong = [code for code in languages if not is_language_code(code)]
+    if wrong:
+        raise MetricError(f"--languages: expected language codes such as fr or zh_Hant; found {wrong[0]!r}.")
     reference = [read_segment_file(path) for path in given]
     source = read_segment_file(sources) if sources is not None else None
     files = [read_segment_file(path) for path in hypotheses]
@@ -107,6 +122,12 @@ def score_files(
         )
         systems.append(Scored(name, file, results, _intervals(results, test)))
     compared = [_compared(system, _by_name(systems, first), test) for system in systems]
+    if failure_modes:
+        known = source.lines if source is not None else None
+        compared = [
+            replace(one, failures=failures(parsed, known, one.file.lines, reference[0].lines, languages=languages))
+            for one in compared
+        ]
     return ScoredFiles(
         direction=parsed,
         systems=tuple(compared),
@@ -116,6 +137,7 @@ def score_files(
         lower_is_better=frozenset(metric.name for metric in made if metric.lower_is_better),
         test=test,
         warnings=tuple(_warnings(files, reference, source)),
+        notes=tuple(dict.fromkeys(text for system in compared if system.failures for text in system.failures.notes)),
     )
 
 
@@ -175,7 +197,7 @@ def _compared(system: Scored, baseline: Scored | None, test: PairedTest) -> Scor
         for ours, theirs in zip(system.results, baseline.results, strict=True)
         if _kept(ours)
     }
-    return Scored(system.name, system.file, system.results, system.intervals, found)
+    return replace(system, comparisons=found)
 
 
 def _warnings(

@@ -6,35 +6,34 @@ configuration that the phase depends on, so rows that differ later share what co
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
-from mtsuite.errors import MethodError, PluginError, RecipeError, did_you_mean
+from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
 from mtsuite.jobs.assemble import CONTINUES, PHASE
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
+from mtsuite.plan.base import base_job
 from mtsuite.plan.broken import BrokenRow
+from mtsuite.plan.checks import check_base_name, check_metrics, check_model, check_tracking, check_trains
 from mtsuite.plan.comet import comet_job, comet_settings
 from mtsuite.plan.corpus import corpus_job, untrained_job
 from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
-from mtsuite.plan.keys import VERSIONS, checkpoint_identity
-from mtsuite.plan.known import known_configuration, layer_count, window
-from mtsuite.plan.perplexity import BASE, Perplexity, plan_perplexity
+from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.known import known_configuration, layer_count
+from mtsuite.plan.perplexity import Perplexity, plan_perplexity
 from mtsuite.plan.phases import probe_job, train_job, train_spec
+from mtsuite.plan.place import errors_of
+from mtsuite.plan.rows import check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.untrained import plan_untrained
-from mtsuite.recipe.read import LocatedRecipe
-from mtsuite.recipe.schema import ReadRecipe, Recipe, Row
-from mtsuite.recipe.tree import dotted
-from mtsuite.registry import code_of, configure, examine, find_method
+from mtsuite.recipe.schema import ReadRecipe, Recipe
 
 FLOOR = "source-copy"
 ALL, OWN = "all", "own"  # trained on every direction; each direction by a model that was trained on it alone
@@ -105,17 +104,19 @@ def make_plan(read: ReadRecipe) -> Planned:
 
 class _Planner:
     def __init__(self, read: ReadRecipe) -> None:
-        self.read, self.recipe, self.folder = read, read.recipe, read.folder
-        self._check_metrics()
-        self._check_tracking()
+        self.recipe, self.folder = read.recipe, read.folder
+        self.error = errors_of(read)
+        check_metrics(self.recipe, self.error)
+        check_tracking(self.recipe, self.error)
         self.templates = self._templates()
-        self.broken: list[BrokenRow] = []
-        self.methods: dict[str, Method] = {}
-        for name, row in self.recipe.methods.items():
-            self._method(name, row)
-        self._check_model()
+        self.methods, broken = configure_rows(read, self.error)
+        known = known_configuration(self.recipe, self.folder)
+        check_model(self.recipe, known, self.error)
+        layers = layer_count(known)
+        if layers is not None:
+            broken += check_rows(self.recipe, self.methods, layers, self.error)
         self.models: dict[tuple[str, int], dict[str, str]] = {}  # phases of the joint models by row and seed
-        self.out = Planned(Plan(), self.recipe, self.folder, self.methods, broken=self.broken)
+        self.out = Planned(Plan(), self.recipe, self.folder, self.methods, broken=broken)
         self.model = {
             "dtype": self.recipe.model.dtype,
             "trust_remote_code": self.recipe.model.trust_remote_code,
@@ -125,8 +126,10 @@ class _Planner:
         recipe = self.recipe
         self.out.corpus = self.out.plan.add(corpus_job(recipe, self.folder))
         if recipe.forgetting.zero_shot_directions:
-            self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self._error))
-        self.out.base = self._base()
+            self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self.error))
+        self.out.base = self.out.plan.add(
+            base_job(recipe, self.folder, self.out.corpus, self._template_spec(), self.model)
+        )
         columns = comet_settings(recipe)
         self.score_spec = {
             "version": VERSIONS["score"],
@@ -158,7 +161,7 @@ class _Planner:
         self.out.lines = list(dict.fromkeys(self.out.lines))  # a sequence begins where a transfer run may have been
         self.out.trainings = list(dict.fromkeys(self.out.trainings))
         for name, settings in columns.items():
-            job = comet_job(name, settings, self.out, self.folder, self._error)
+            job = comet_job(name, settings, self.out, self.folder, self.error)
             self.out.comet[name] = self.out.plan.add(job)
         return self.out
 
@@ -166,7 +169,7 @@ class _Planner:
         """A row of files; like an untrained row it is the same under every seed."""
         recipe, row = self.recipe, self.recipe.external[name]
         texts = [(direction, test_set) for direction in recipe.directions for test_set in self._test_sets(direction)]
-        jobs, missing = external_jobs(name, row, texts, self.out.corpus, self.folder, self._error)
+        jobs, missing = external_jobs(name, row, texts, self.out.corpus, self.folder, self.error)
         self.out.outside[name] = external_note(row, missing)
         for (direction, test_set), job in jobs.items():
             translations = self.out.plan.add(job)
@@ -176,20 +179,16 @@ class _Planner:
     def _separate(self, name: str, seed: int) -> None:
         """One model a direction, each with the direction's share of the updates that joint training has."""
         recipe = self.recipe
-        self._check_trains(name, f"methods.{name}.one_model_per_direction")
+        check_trains(name, self.methods[name], f"methods.{name}.one_model_per_direction")
         steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
         for direction in recipe.directions:
             phases = self._phases(name, seed, [direction], steps, direction)
             self._line(name, self.methods[name], seed, OWN, direction, phases)
 
-    def _check_trains(self, name: str, key: str) -> None:
-        if not any(isinstance(phase, Train) for phase in self.methods[name].phases()):
-            raise RecipeError(f"{key}: {name!r} trains nothing; name rows that are trained.")
-
     def _transfer(self, name: str, seed: int) -> None:
         recipe = self.recipe
         assert recipe.transfer is not None
-        self._check_trains(name, "transfer.methods")
+        check_trains(name, self.methods[name], "transfer.methods")
         steps = recipe.transfer.max_steps or recipe.train.max_steps
         for trained_on in recipe.transfer.directions or recipe.directions:
             phases = self._phases(name, seed, [trained_on], steps, trained_on, transfer=True)
@@ -199,7 +198,7 @@ class _Planner:
     def _forgetting(self) -> None:
         """Sequences, directions that are not trained on, perplexity: what training makes a model forget."""
         recipe, methods = self.recipe, self.methods
-        stages = plan_sequence(recipe, methods, self._phases, self._line, self._error)
+        stages = plan_sequence(recipe, methods, self._phases, self._line, self.error)
         if recipe.report.floor:
             for direction in recipe.forgetting.zero_shot_directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
@@ -212,10 +211,7 @@ class _Planner:
             "model": self.model,
         }
         inputs = {"corpus": self.out.corpus, "base": self.out.base}
-        if recipe.forgetting.perplexity and BASE in recipe.methods:
-            raise self._error(
-                ("methods", BASE), f"{BASE!r} is the base model's name in perplexity.csv; choose another."
-            )
+        check_base_name(recipe, self.error)
         self.out.perplexities = plan_perplexity(self.out.plan, recipe, methods, joint | stages, shared, inputs)
 
     # -- what every row shares --------------------------------------------------------------------
@@ -230,104 +226,6 @@ class _Planner:
                 f"0 to {len(templates.texts) - 1}."
             )
         return templates
-
-    def _method(self, name: str, row: Row) -> None:
-        """Put the row's method among ``methods``, or among ``broken`` when its own code fails."""
-        use = row.use or name
-        try:
-            method = configure(use, row.config)
-            examine(method, use)
-        except PluginError as error:
-            self.broken.append(BrokenRow.of(name, use, error))
-        except MethodError as error:
-            cause = error.__cause__
-            if isinstance(cause, ValidationError) and isinstance(self.read, LocatedRecipe):
-                raise self.read.explain(cause, ("methods", name, "config"), find_method(use).Config) from error
-            keys = ("methods", name, "use") if row.use else ("methods", name)
-            raise self._error(keys, str(error)) from error
-        else:
-            self.methods[name] = method
-
-    # -- what can be known to fail ------------------------------------------------------------------
-
-    def _error(self, keys: Sequence[str | int], message: str) -> RecipeError:
-        """A RecipeError at the line of these keys, where the recipe was read from a file."""
-        if isinstance(self.read, LocatedRecipe):
-            return self.read.error(keys, message)
-        return RecipeError(f"{dotted(keys)}: {message}")
-
-    def _check_metrics(self) -> None:
-        from mtsuite.metrics.registry import metric_names
-
-        known = [*metric_names(), *self.recipe.metrics.more_comet]
-        for index, name in enumerate(self.recipe.metrics.names):
-            if name not in known:
-                hint = did_you_mean(name, known)
-                raise self._error(("metrics", "names", index), f"unknown metric {name!r}. {hint}")
-
-    def _check_tracking(self) -> None:
-        from mtsuite.train.track import lacking
-
-        for index, name in enumerate(self.recipe.tracking):
-            if problem := lacking(name):
-                raise self._error(("tracking", index), problem)
-
-    def _check_model(self) -> None:
-        """Layers and window of the model against the rows and ``train.max_length``, where they are known."""
-        recipe, pretrain = self.recipe, self.recipe.model.pretrain
-        if recipe.model.name_or_path == "pretrain" and pretrain.hidden_size % pretrain.heads:
-            message = f"{pretrain.heads} heads do not divide hidden_size, which is {pretrain.hidden_size}"
-            raise self._error(("model", "pretrain", "heads"), message)
-        known = known_configuration(recipe, self.folder)
-        layers, longest = layer_count(known), window(known)
-        if longest is not None and recipe.train.max_length > longest:
-            raise self._error(
-                ("train", "max_length"),
-                f"{recipe.train.max_length} tokens, but the model's window is {longest}: set it to {longest} or less.",
-            )
-        if layers is None:
-            return
-        for name, method in list(self.methods.items()):
-            use = recipe.methods[name].use or name
-            try:
-                with code_of(use, "check", f"Method {use!r}: check() failed"):
-                    method.check(layers, recipe.parsed_directions())
-            except PluginError as error:
-                self.broken.append(BrokenRow.of(name, use, error))
-                del self.methods[name]
-            except MethodError as error:
-                raise self._error(("methods", name), str(error)) from error
-
-    def _base(self) -> str:
-        recipe = self.recipe
-        model = recipe.model
-        pretrain = model.pretrain.model_dump(mode="json", exclude={"use_shipped", "directions"})
-        if pretrain["family"] == "bloom":
-            del pretrain["family"]  # as it was before there was another, so that what was made then still serves
-        run = {"_use_shipped": model.pretrain.use_shipped, "_checkpoint_seconds": recipe.train.checkpoint_seconds}
-        if model.name_or_path == "pretrain":
-            spec: dict[str, Any] = {
-                "version": VERSIONS["base"],
-                "model": {"name_or_path": "pretrain", "pretrain": pretrain},
-                "directions": model.pretrain.directions or recipe.directions,
-                "templates": self._template_spec(),
-                **run,
-            }
-            tokens = model.pretrain.steps * model.pretrain.rows_per_batch * model.pretrain.row_tokens
-            return self.out.plan.add(
-                Job("base", "base model", spec, {"corpus": self.out.corpus}, exclusive=True, cost=tokens / 20_000)
-            )
-        spec = {
-            "version": VERSIONS["base"],
-            "model": {
-                "name_or_path": model.name_or_path,
-                "revision": model.revision,
-                **self.model,
-                "identity": checkpoint_identity(model.name_or_path, self.folder),
-            },
-            **run,
-        }
-        return self.out.plan.add(Job("base", "base model", spec, {}, exclusive=True, cost=30.0))
 
     def _template_spec(self) -> dict[str, Any]:
         return {"texts": list(self.templates.texts)}

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtsuite.errors import RecipeError
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, comet_identity, file_digest
 from mtsuite.plan.pattern import fill, of_text
+from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Comet, Recipe
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ _FIRST = 8.0  # seconds until a checkpoint is there
 _SEGMENTS = 500  # of a test set whose size is not known yet
 _SECONDS = {"embedded": 0.0003}  # a segment of a table, on two cores (benchmarks/comet_batch.py)
 _LARGE = 0.1  # a segment under a checkpoint of half a billion parameters
-
-ErrorAt = Callable[[Sequence[str | int], str], RecipeError]
 
 
 def comet_settings(recipe: Recipe) -> dict[str, Comet]:

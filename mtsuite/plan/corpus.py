@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from mtsuite.errors import DataError, RecipeError
+from mtsuite.errors import DataError
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Recipe
 
 _PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold paths: contents count, not places
@@ -25,9 +26,7 @@ def corpus_job(recipe: Recipe, folder: Path) -> Job:
     return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0)
 
 
-def untrained_job(
-    recipe: Recipe, folder: Path, corpus: str, error: Callable[[Sequence[str | int], str], RecipeError]
-) -> Job:
+def untrained_job(recipe: Recipe, folder: Path, corpus: str, error: ErrorAt) -> Job:
     """Test sets of the directions that are not trained on, in a corpus of their own.
 
     So the other one stays what it is without them, and with it all that was trained on it.  ``error`` makes a

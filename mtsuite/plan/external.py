@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtsuite.plan.comet import ErrorAt
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, file_digest
 from mtsuite.plan.pattern import fill, of_text
+from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import External
 
 OUTSIDE = "made outside of this comparison: model, data and budget are its own"

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mtsuite.errors import RecipeError
 from mtsuite.method import Method, main_phase
+from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Recipe
 from mtsuite.recipe.schema import Sequence as SequenceBlock
-
-Error = Callable[[Sequence[str | int], str], RecipeError]
 
 
 def stage_name(directions: Sequence[str]) -> str:
@@ -34,7 +32,7 @@ def plan_sequence(
     methods: Mapping[str, Method],
     phases: Callable[..., dict[str, str]],
     line: Callable[[str, Method | None, int, str, str, Mapping[str, str]], None],
-    error: Error,
+    error: ErrorAt,
 ) -> dict[tuple[str, int, str], dict[str, str]]:
     """Plan every stage and its tests; the phases of each stage's model by row, seed and stage.
 
@@ -61,7 +59,7 @@ def plan_sequence(
     return made
 
 
-def _check(recipe: Recipe, sequence: SequenceBlock, index: int, method: Method, steps: int, error: Error) -> None:
+def _check(recipe: Recipe, sequence: SequenceBlock, index: int, method: Method, steps: int, error: ErrorAt) -> None:
     name, first = sequence.methods[index], sequence.directions[0]
     main = main_phase(method.phases())
     if main is None:

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mtsuite.chart import Chart, Series
-from mtsuite.metrics.failures import MEASURES, OTHER, MeasureKind, measure_kind
+from mtsuite.metrics.failures import INTO, MEASURES, OTHER, MeasureKind, measure_kind
 from mtsuite.report.results import FLOOR_ROWS, TABLE, Failure, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed
 from mtsuite.report.topic import Topic
 
-INTO = "off-target:"  # before the code of the language that an off-target segment is written in
 Places = Sequence[tuple[str, str]]  # (direction, test set)
 Numbers = Mapping[
     tuple[str, str, str, str], Mapping[str, float]
@@ -62,7 +61,7 @@ def average_column(results: Results, name: str, places: Places) -> tuple[Column,
     notes = _definition(kind, rows)
     if not any(f.measure == name for f in rows):
         notes = [note(f"{kind.label} was not measured: run the recipe again; nothing is trained or translated twice.")]
-    return _column(kind), lambda method: _average(results, numbers, name, method, places), notes
+    return measure_column(kind), lambda method: _average(results, numbers, name, method, places), notes
 
 
 def _numbers(rows: Sequence[Failure]) -> Numbers:
@@ -72,10 +71,21 @@ def _numbers(rows: Sequence[Failure]) -> Numbers:
     return numbers
 
 
-def _column(kind: MeasureKind, group: str = "") -> Column:
+def measure_column(kind: MeasureKind) -> Column:
+    """A measure as a column; where less is not better, nothing in it is marked."""
     better: Better | None = "lower" if kind.lower else None
     unit = f" {kind.unit}" if kind.unit else ""
-    return Column(kind.key, f"{kind.label}{unit}", group, better)
+    return Column(kind.key, f"{kind.label}{unit}", "", better)
+
+
+def definition(kind: MeasureKind, signature: str) -> Note:
+    """What a measure counts, with its signature."""
+    return note(f"{kind.label}: {kind.about}. Signature: {signature}")
+
+
+def language_order(codes: Iterable[str]) -> list[str]:
+    """Codes of languages by the alphabet, each once, with what is none of the candidates at the end."""
+    return sorted(set(codes), key=lambda code: (code == OTHER, code))
 
 
 def _average(results: Results, numbers: Numbers, name: str, method: str, places: Places) -> Cell:
@@ -114,7 +124,7 @@ def _averages(
     told = [note(f"Averages over {_places(places)}; % of the segments of each. {_reading(cells)}")]
     told += [text for kind in shown for text in _definition(kind, rows)]
     title = f"{results.title}: Failure modes, averages over directions"
-    return Table("failures", title, tuple(map(_column, shown)), cells, (*told, *notes))
+    return Table("failures", title, tuple(map(measure_column, shown)), cells, (*told, *notes))
 
 
 def _by_direction(
@@ -140,8 +150,7 @@ def _by_direction(
 
 def _instead(results: Results, rows: Sequence[Failure], numbers: Numbers, places: Places) -> Table | None:
     """What off-target segments are written in: methods down, languages across; None when there are none."""
-    codes = sorted({f.measure.removeprefix(INTO) for f in rows if f.measure.startswith(INTO)} - {OTHER})
-    codes += [OTHER] if any(f.measure == INTO + OTHER for f in rows) else []
+    codes = language_order(f.measure.removeprefix(INTO) for f in rows if f.measure.startswith(INTO))
     if not codes:
         return None
 
@@ -203,12 +212,12 @@ def _reading(rows: Sequence[Row]) -> str:
 
 
 def _definition(kind: MeasureKind, rows: Sequence[Failure]) -> list[Note]:
-    """What a measure counts, with its signature; one note a signature, with the directions that it is of."""
+    """What a measure counts; one note a signature, with the directions that it is of."""
     covered: dict[str, list[str]] = defaultdict(list)
     for f in rows:
         if f.measure == kind.key and f.direction not in covered[f.signature]:
             covered[f.signature].append(f.direction)
     if len(covered) == 1:
-        return [note(f"{kind.label}: {kind.about}. Signature: {signature}") for signature in covered]
+        return [definition(kind, signature) for signature in covered]
     several = [note(f"{kind.label} signature for {listed(ds)}: {signature}") for signature, ds in covered.items()]
     return [note(f"{kind.label}: {kind.about}."), *several]

@@ -10,6 +10,7 @@ from typing import Any
 
 from mtsuite.metrics.files import Scored, ScoredFiles
 from mtsuite.metrics.significance import Comparison
+from mtsuite.report.files_failures import failure_entries, failure_fields, failures_table
 from mtsuite.report.formats import tables_as
 from mtsuite.report.main_table import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
@@ -97,17 +98,19 @@ def files_as(kind: str, found: ScoredFiles) -> str:
     makers = {"text": files_text, "csv": files_csv, "json": files_json}
     if kind in makers:
         return makers[kind](found)
-    table = files_table(found)
-    return tables_as(kind, table.title, [table])
+    table, failing = files_table(found), failures_table(found)
+    return tables_as(kind, table.title, [table] if failing is None else [table, failing])
 
 
 def files_csv(found: ScoredFiles) -> str:
-    """One row a score, unrounded; what a system does not have (the baseline's difference) is empty."""
+    """One row a score or failure mode, unrounded; what it does not have (the baseline's difference) is empty."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for system in found.systems:
         writer.writerows(_flat(found, system, result.metric) for result in system.results)
+        for entry in failure_entries(system):
+            writer.writerow({"system": system.name} | {key: entry[key] for key in COLUMNS if key in entry})
     return buffer.getvalue()
 
 
@@ -118,9 +121,15 @@ def _flat(found: ScoredFiles, system: Scored, metric: str) -> dict[str, Any]:
 
 
 def files_json(found: ScoredFiles) -> str:
-    """File as given -> a list of its scores; each with signature, n, interval, and comparison with the baseline."""
+    """File as given -> a list of its scores; each with signature, n, interval, and comparison with the baseline.
+
+    Failure modes follow in the same form, with ``count`` and ``segments`` instead of interval and comparison.
+    """
     plain = {
-        str(system.file.path): [_entry(found, system, result.metric) for result in system.results]
+        str(system.file.path): [
+            *(_entry(found, system, result.metric) for result in system.results),
+            *failure_entries(system),
+        ]
         for system in found.systems
     }
     return json.dumps(plain, indent=2, ensure_ascii=False) + "\n"
@@ -140,13 +149,17 @@ def _entry(found: ScoredFiles, system: Scored, metric: str) -> dict[str, Any]:
 
 
 def files_text(found: ScoredFiles) -> str:
-    """A line a file and metric, its fields parted by tabs: file, metric, score, signature, interval, difference, p."""
+    """A line a file and metric, its fields parted by tabs: file, metric, score, signature, interval, difference, p.
+
+    Failure modes have a line each behind the metrics of their file: file, measure, value, signature, count of n.
+    """
     lines = []
     for system in found.systems:
         for result in system.results:
             fields = [str(system.file.path), result.metric, fixed(result.score, DECIMALS), result.signature]
             fields += _more(system.intervals, system.comparisons, result.metric)
             lines.append("\t".join(fields))
+        lines += ["\t".join([str(system.file.path), *fields]) for fields in failure_fields(system)]
     return "\n".join(lines) + "\n"
 
 

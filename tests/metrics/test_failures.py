@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MetricError
-from mtsuite.metrics.failures import MEASURES, NAMES, OTHER, Failures, failures, measure_kind, tokens
+from mtsuite.metrics.failures import MEASURES, NAMES, OF_SOURCE, OTHER, Failures, failures, measure_kind, tokens
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MTSUITE_DATA", ROOT.parent / "shared" / "data")) / "system_outputs"
@@ -137,6 +137,29 @@ def test_where_nobody_counted_there_is_no_limit() -> None:
     assert "at-limit" not in {m.name for m in found.measures}
     with pytest.raises(KeyError):
         found["at-limit"]
+
+
+def test_without_the_source_text_the_rest_is_measured_the_same() -> None:
+    hypotheses, references = [GERMAN, SOURCE, "", "Der Mann."], [GERMAN] * 4
+    whole, found = (failures(EN_DE, sources, hypotheses, references) for sources in ([SOURCE] * 4, None))
+    assert found.measures == tuple(m for m in whole.measures if m.name not in OF_SOURCE)
+    assert found.languages == whole.languages
+    assert found.notes == ("copied and mostly-copied are not measured: they need the source text (--sources).",)
+    assert whole.notes == ()
+
+
+def test_languages_stand_behind_their_measure() -> None:
+    found = failures(
+        EN_DE, [SOURCE] * 4, [SOURCE, "Un vecchio legge il libro in giardino.", GERMAN, SOURCE], [GERMAN] * 4
+    )
+    told = [(m.name, m.value, m.count, m.n) for m in found.with_languages()]
+    assert told[:4] == [
+        ("off-target", 75.0, 3, 4),
+        ("off-target:en", 50.0, 2, 4),
+        ("off-target:it", 25.0, 1, 4),
+        ("undecided", 0.0, 0, 4),
+    ]
+    assert len(told) == len(found.measures) + 2
 
 
 def test_a_language_that_is_no_candidate() -> None:

@@ -9,17 +9,21 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtsuite.data.direction import Direction
 from mtsuite.errors import MetricError
 from mtsuite.metrics import register_metric
 from mtsuite.metrics.base import Metric, MetricResult
+from mtsuite.metrics.failures import failures, measure_kind
 from mtsuite.metrics.files import PairedTest, ScoredFiles, score_files
 from mtsuite.metrics.segment_files import read_segment_file
 from mtsuite.metrics.significance import compare
+from mtsuite.report.files_failures import failures_table
 from mtsuite.report.files_table import files_as, files_table
 from mtsuite.report.formats import FORMATS
 
@@ -214,6 +218,94 @@ def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
     fails(tmp_path, "COMET reads the source text too: give --sources", metrics="COMET")
     fails(tmp_path, "Did you mean 'chrF'", metrics="crhF")
     fails(tmp_path, "Unknown significance test 'boot'", test=PairedTest("boot"))
+
+
+# -- how they fail --------------------------------------------------------------------------------
+
+ENGLISH = ["The dog sees the cat today.", "He does not come.", "We read two books.", "This is old."]
+FAILING = [REFERENCES[0], "He does not come.", "", "Das ist sehr, sehr, sehr alt und auch noch viel älter."]
+
+
+def failing(folder: Path, *, sources: bool = True, **options: Any) -> ScoredFiles:
+    paths = put(folder, src=ENGLISH, ref=REFERENCES, good=SYSTEM, failing=FAILING)
+    return score_files(
+        [paths["good"], paths["failing"]], paths["ref"], paths["src"] if sources else None, "en-de", ["chrF"],
+        test=PairedTest(rounds=20), failure_modes=True, **options,
+    )  # fmt: skip
+
+
+def test_failure_modes_are_those_of_the_lists(tmp_path: Path) -> None:
+    found = failing(tmp_path)
+    expected = failures(Direction("en", "de"), ENGLISH, FAILING, REFERENCES)
+    assert found.systems[1].failures == expected
+    assert {m.name: m.count for m in expected.measures if m.segments} == {
+        "off-target": 1, "undecided": 1, "copied": 1, "mostly-copied": 1, "too-long": 1, "empty": 1
+    }  # fmt: skip
+    assert found.systems[1].comparisons, "they take nothing from the scores"
+    assert found.notes == ()
+    assert failing(tmp_path, languages=["cs"]).systems[0].failures != found.systems[0].failures
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_carries_failure_modes_with_their_signatures(kind: str, tmp_path: Path) -> None:
+    found = failing(tmp_path)
+    text = files_as(kind, found)
+    before = files_as(kind, replace(found, systems=tuple(replace(one, failures=None) for one in found.systems)))
+    assert "off-target" not in before.lower()
+    measures = found.systems[1].failures
+    assert measures is not None
+    for measure in measures.measures:
+        shown = measure.name if kind in {"text", "csv", "json"} else measure_kind(measure.name).label
+        assert shown in text
+        parts = measure.signature.replace("_", r"\_") if kind == "tex" else measure.signature
+        assert all(part in text for part in parts.split("|")), measure.name
+    if kind in {"text", "md"}:
+        assert f"{measures['length-ratio'].value:.2f}" in text
+
+
+def test_failure_modes_for_programs(tmp_path: Path) -> None:
+    found = failing(tmp_path)
+    plain = json.loads(files_as("json", found))[str(tmp_path / "failing.txt")]
+    by_name = {entry["metric"]: entry for entry in plain}
+    assert by_name["off-target"]["segments"] == [1]
+    assert (by_name["off-target:en"]["score"], by_name["off-target:en"]["count"]) == (25.0, 1)
+    assert "segments" not in by_name["length-ratio"]
+    table = csv.DictReader(io.StringIO(files_as("csv", found)))
+    rows = {row["metric"]: row for row in table if row["system"] == "failing.txt"}
+    assert list(rows) == list(by_name)
+    assert (rows["copied"]["score"], rows["copied"]["n"], rows["copied"]["low"]) == ("25.0", "4", "")
+    assert rows["copied"]["signature"] == by_name["copied"]["signature"]
+    fields = [line.split("\t") for line in files_as("text", found).splitlines()]
+    assert [str(tmp_path / "failing.txt"), "empty", "25.00", by_name["empty"]["signature"], "1/4"] in fields
+
+
+def test_the_table_of_failure_modes(tmp_path: Path) -> None:
+    assert failures_table(scored(tmp_path)) is None
+    table = failures_table(failing(tmp_path))
+    assert table is not None
+    assert table.cell("failing.txt", "empty").text == "25.00"
+    assert table.cell("good.txt", "off-target:en").text == "0.00"
+    assert [marks[-2] for marks in table.marks] == ["best", "second"], "of empty segments the fewer the better"
+
+
+def test_without_sources_one_note_says_what_is_left_out(tmp_path: Path) -> None:
+    found = failing(tmp_path, sources=False)
+    assert found.notes == ("copied and mostly-copied are not measured: they need the source text (--sources).",)
+    table = failures_table(found)
+    assert table is not None
+    assert not {"copied", "mostly-copied"} & {column.key for column in table.columns}
+    assert found.notes[0] in [one.text for one in table.notes]
+
+
+def test_failure_modes_read_one_reference_and_codes_of_languages(tmp_path: Path) -> None:
+    paths = put(tmp_path, ref=REFERENCES, other=OTHERS, good=SYSTEM)
+    with pytest.raises(MetricError, match="Failure modes read one reference a segment; found 2"):
+        score_files([paths["good"]], [paths["ref"], paths["other"]], None, "en-de", ["BLEU"], failure_modes=True)
+    with pytest.raises(MetricError, match="--languages: expected language codes such as fr or zh_Hant; found 'Czech'"):
+        failing(tmp_path, languages=["cs", "Czech"])
+
+
+# -- files as they come ---------------------------------------------------------------------------
 
 
 def test_files_of_one_name_keep_their_folders(tmp_path: Path) -> None:

@@ -1,0 +1,43 @@
+"""The command line.  Verbs only; everything heavy is imported inside them."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from mtsuite.cli.environment import env
+from mtsuite.cli.methods import methods_app
+from mtsuite.cli.recipes import recipes_app
+from mtsuite.cli.results import compare, report, score
+from mtsuite.cli.running import plan, run, validate
+from mtsuite.cli.terminal import escaped, make_console
+from mtsuite.cli.trained import export, translate
+from mtsuite.errors import MTSuiteError
+
+app = typer.Typer(
+    name="mtsuite",
+    help="Compare ways of adapting large language models to multilingual translation: "
+    "same data, same budget, one table.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for verb in (run, plan, validate, report, compare, score, translate, export, env):  # in the order of the help
+    app.command()(verb)
+app.add_typer(methods_app, name="methods")
+app.add_typer(recipes_app, name="recipes")
+
+
+def main() -> None:
+    """Run the command line; exit codes: 0 all well, 1 something failed, 2 a recipe or usage error, 130 interrupted."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    try:
+        app(standalone_mode=True)
+    except MTSuiteError as error:
+        make_console(stderr=True).print(f"[bold red]error:[/] {escaped(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,76 @@
+"""From what the user names to a recipe, its plan and its results folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from mtsuite.cli.terminal import escaped, make_console
+
+if TYPE_CHECKING:
+    from mtsuite.plan.build import Planned
+    from mtsuite.recipe.schema import ReadRecipe
+
+
+def read_selected(
+    recipe: str, overrides: list[str] | None, only: Any = None, exclude: Any = None, seeds: str | None = None
+) -> ReadRecipe:
+    """A recipe with overrides, of which the rows and seeds that were asked for are left.  Raises RecipeError."""
+    from mtsuite.recipe import read_recipe, select
+
+    read = read_recipe(recipe, overrides or [])
+    chosen = _seed_list(seeds)
+    return read.model_copy(update={"recipe": select(read.recipe, only or [], exclude or [], chosen)})
+
+
+def _seed_list(text: str | None) -> list[int] | None:
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise typer.BadParameter(
+            f"expected whole numbers such as 1,2,3; found {text!r}", param_hint="--seeds"
+        ) from None
+
+
+def trained_recipe(recipe: str, overrides: list[str] | None, results: Path | None) -> tuple[ReadRecipe, Path]:
+    """A recipe and the results folder beside which its store lies; the folder alone says both."""
+    folder = Path(recipe)
+    if results is None and (folder / "report.json").is_file() and (folder / "recipe.yaml").is_file():
+        return read_selected(str(folder / "recipe.yaml"), overrides), folder.resolve()
+    read = read_selected(recipe, overrides)
+    return read, results_folder(read, results)
+
+
+def results_folder(read: ReadRecipe, output: Path | None) -> Path:
+    """The folder that was asked for, or the one that goes by the recipe's name."""
+    return output if output is not None else Path("results") / read.recipe.name
+
+
+def planned_for(read: ReadRecipe) -> Planned:
+    """The recipe's plan; what methods print while they are asked for it goes to the standard error."""
+    from mtsuite.plan.build import make_plan
+    from mtsuite.run.aside import prints_aside
+
+    with prints_aside():
+        return make_plan(read)
+
+
+def tell_broken(planned: Planned, verbose: bool) -> None:
+    """Rows whose method cannot be used: which, in which phase, why, and the traceback for those who ask.
+
+    Raises typer.Exit with code 1 when there are any.
+    """
+    console = make_console(stderr=True)
+    for row in planned.broken:
+        text = f"[bold red]methods.{escaped(row.name)}: {row.phase}: FAILED:[/] {escaped(row.error)}"
+        console.print(text, highlight=False, soft_wrap=True)
+        if verbose:
+            console.print(escaped(row.traceback.rstrip()), highlight=False, soft_wrap=True)
+    if planned.broken:
+        hint = "" if verbose else " -v shows the traceback."
+        console.print(f"The other rows can be run.{hint}", highlight=False)
+        raise typer.Exit(1)

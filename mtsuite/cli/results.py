@@ -1,0 +1,89 @@
+"""Verbs about results: rebuild a report, compare runs, score files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtsuite.cli.options import FormatOption, OutputFileOption, RoundsOption, TestOption, TestSeedOption
+from mtsuite.cli.terminal import escaped, known_format, make_console, put_text
+
+
+def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
+    """Rebuild tables, matrices, figures and report.html from a results folder, without loading a model."""
+    from mtsuite.report.build import build_report
+
+    build_report(results).print(make_console())
+
+
+def compare(
+    results: Annotated[
+        list[str],
+        typer.Argument(help="Results folders, or rows of them as RESULTS:ROW.", metavar="RESULTS..."),
+    ],
+    rows: Annotated[list[str] | None, typer.Option("--rows", help="Rows to compare, comma-separated.")] = None,
+    test: TestOption = "approximate_randomization",
+    rounds: RoundsOption = 1000,
+    seed: TestSeedOption = 12345,
+    format_: FormatOption = "text",
+    output: OutputFileOption = None,
+) -> None:
+    """Put results folders, or any rows of them, side by side: what differs, and which scores differ significantly."""
+    from mtsuite.compare.output import compare_results, compared_as
+    from mtsuite.metrics.files import PairedTest
+
+    kind, console = known_format(format_), make_console()
+    compared = compare_results(results, rows or [], PairedTest(test, rounds, seed))
+    put_text(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
+
+
+def score(
+    hypotheses: Annotated[
+        list[Path],
+        typer.Option("--hypotheses", help="Translations, a segment a line. Repeatable: they are compared."),
+    ],
+    references: Annotated[
+        list[Path],
+        typer.Option("--references", help="Reference translations. Repeatable: alternatives for each segment."),
+    ],
+    direction: Annotated[str, typer.Option("--direction", help="Such as en-de; decides the tokenizer.")],
+    sources: Annotated[Path | None, typer.Option("--sources", help="Source text (COMET needs it).")] = None,
+    metrics: Annotated[str, typer.Option("--metrics", help="Comma-separated, e.g. bleu,chrf,comet.")] = "BLEU,chrF",
+    profile: Annotated[str, typer.Option("--profile", help="BLEU's: auto or paper.")] = "auto",
+    comet: Annotated[
+        str, typer.Option("--comet", help="COMET checkpoint: embedded, a path or a hub name.")
+    ] = "embedded",
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="The hypotheses that others are compared with; default: the first.")
+    ] = None,
+    test: TestOption = "approximate_randomization",
+    rounds: RoundsOption = 1000,
+    seed: TestSeedOption = 12345,
+    failures: Annotated[
+        bool, typer.Option("--failures", help="Measure how they fail too: off-target, copied, too long, repeated, …")
+    ] = False,
+    languages: Annotated[
+        str, typer.Option("--languages", help="With --failures: more languages that text may be in, e.g. cs,pl.")
+    ] = "",
+    format_: FormatOption = "text",
+    output: OutputFileOption = None,
+) -> None:
+    """Score any files with the suite's metrics, and compare them where there are several."""
+    from mtsuite.metrics.files import PairedTest, score_files
+    from mtsuite.report.files_table import files_as
+
+    kind = known_format(format_)
+    more = [code.strip() for code in languages.split(",") if code.strip()]
+    if more and not failures:
+        raise typer.BadParameter("only --failures asks for languages; give both", param_hint="--languages")
+    found = score_files(
+        hypotheses, references, sources, direction, metrics.split(","), profile, {"checkpoint": comet}, baseline,
+        PairedTest(test, rounds, seed), failure_modes=failures, languages=more,
+    )  # fmt: skip
+    for warning in found.warnings:
+        make_console(stderr=True).print(f"[yellow]warning:[/] {escaped(warning)}", highlight=False, soft_wrap=True)
+    for text in found.notes:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
+    put_text(files_as(kind, found), output)

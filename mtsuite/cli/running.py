@@ -1,0 +1,111 @@
+"""Verbs about a recipe: run it, show what a run would do, check it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtsuite.cli.options import (
+    ExcludeOption,
+    OfflineOption,
+    OnlyOption,
+    OutputOption,
+    QuietOption,
+    RecipeArgument,
+    SeedsOption,
+    SetOption,
+    VerboseOption,
+)
+from mtsuite.cli.planning import planned_for, read_selected, results_folder, tell_broken
+from mtsuite.cli.terminal import make_console
+
+
+def run(
+    recipe: RecipeArgument,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    exclude: ExcludeOption = None,
+    seeds: SeedsOption = None,
+    output_dir: OutputOption = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Jobs at once; default: one a core or device.")
+    ] = None,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going/--fail-fast", help="After a failed job, go on with the others.")
+    ] = True,
+    offline: OfflineOption = False,
+    verbose: VerboseOption = False,
+    quiet: QuietOption = False,
+) -> None:
+    """Run a recipe: train, translate, score, report. What is done already is not done again."""
+    from mtsuite.run.aside import prints_aside
+    from mtsuite.run.launched import launched, run_launched
+    from mtsuite.run.progress import make_progress
+    from mtsuite.run.recipe import run_recipe
+    from mtsuite.run.store import Store
+
+    read = read_selected(recipe, set_, only, exclude, seeds)
+    results = results_folder(read, output_dir)
+    store = Store(Store.default_root(results.parent))
+    planned = planned_for(read)
+    if launched():  # under `accelerate launch`: all processes work on one training job at a time
+        with prints_aside():
+            run_launched(planned.plan, store, offline=offline)
+    console = make_console()
+    level = -1 if quiet else int(verbose)
+    progress = make_progress(make_console(stderr=True), level=level)
+    finished = run_recipe(
+        planned, results, store, workers=jobs, keep_going=keep_going, offline=offline, progress=progress,
+        command=_command(),
+    )  # fmt: skip
+    if finished.results is not None:
+        from mtsuite.report.build import print_report
+
+        print_report(finished.results, console)
+        if not quiet:
+            console.print(
+                f"{finished.ran} jobs run. Everything is in {finished.results}/ (report.html is the page to open)."
+            )
+    if not finished.complete:
+        raise typer.Exit(1)
+
+
+def _command() -> str:
+    """The command as typed, without folders of this machine."""
+    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
+    return shlex.join(["mtsuite", *words])
+
+
+def plan(
+    recipe: RecipeArgument,
+    set_: SetOption = None,
+    only: OnlyOption = None,
+    exclude: ExcludeOption = None,
+    seeds: SeedsOption = None,
+    output_dir: OutputOption = None,
+    all_jobs: Annotated[bool, typer.Option("--all", help="List every job.")] = False,
+    verbose: VerboseOption = False,
+) -> None:
+    """Show what a run would do: jobs, what is cached, parameters, steps and memory. Nothing runs."""
+    from mtsuite.plan.show import print_plan
+    from mtsuite.run.store import Store
+
+    read = read_selected(recipe, set_, only, exclude, seeds)
+    store = Store(Store.default_root(results_folder(read, output_dir).parent))
+    planned = planned_for(read)
+    print_plan(planned, lambda job: store.is_done(job.key, job.kind), make_console(), every_job=all_jobs)
+    tell_broken(planned, verbose)
+
+
+def validate(recipe: RecipeArgument, set_: SetOption = None, verbose: VerboseOption = False) -> None:
+    """Check a recipe: keys, types, methods and their configurations, files, directions. Nothing runs."""
+    planned = planned_for(read_selected(recipe, set_))
+    tell_broken(planned, verbose)
+    make_console().print(
+        f"{recipe}: fine. {len(planned.recipe.methods)} rows, {len(planned.recipe.directions)} directions, "
+        f"{len(planned.plan)} jobs."
+    )

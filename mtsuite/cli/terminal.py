@@ -1,0 +1,55 @@
+"""What verbs print, where to and in which format."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+def make_console(stderr: bool = False) -> Console:
+    """The standard output, or the standard error, as wide as a table needs where nobody says how wide it is."""
+    from rich.console import Console
+
+    console = Console(stderr=stderr)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = 120  # a file or a pipe: wide enough for ten directions
+    return console
+
+
+def escaped(text: str) -> str:
+    """Text in which square brackets are no markup."""
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def known_format(word: str) -> str:
+    """The word itself, when it is one of the formats; typer.BadParameter when not."""
+    from mtsuite.errors import did_you_mean
+    from mtsuite.report.formats import FORMATS
+
+    if word not in FORMATS:
+        known = f"expected one of {', '.join(FORMATS)}; found {word!r}"
+        raise typer.BadParameter(f"{known}. {did_you_mean(word, FORMATS)}", param_hint="--format")
+    return word
+
+
+def put_text(text: str, output: Path | None) -> None:
+    """Text to the standard output as it is (programs read it), or whole into a file; StoreError when that fails."""
+    if output is None:
+        sys.stdout.write(text)
+        return
+    from mtsuite.errors import StoreError
+
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"--output {output}: cannot be written: {error.strerror}.") from None
+    make_console(stderr=True).print(f"Written: {escaped(str(output))}", highlight=False, soft_wrap=True)

@@ -1,0 +1,66 @@
+"""Verbs about what a run has trained: translate with it, export it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mtsuite.cli.options import OutputOption, SetOption, TrainedArgument
+from mtsuite.cli.planning import planned_for, trained_recipe
+from mtsuite.cli.terminal import make_console
+
+
+def translate(
+    recipe: TrainedArgument,
+    method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
+    direction: Annotated[str, typer.Option("--direction", help="Such as en-de.")],
+    text: Annotated[
+        Path | None, typer.Option("--input", help="Text, one segment a line; default: standard input.")
+    ] = None,
+    set_: SetOption = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
+    output_dir: OutputOption = None,
+) -> None:
+    """Translate text with a method that a run has trained."""
+    from mtsuite.data.text import read_lines
+    from mtsuite.run.aside import prints_aside
+    from mtsuite.run.store import Store
+    from mtsuite.run.translate import translate_lines
+
+    read, results = trained_recipe(recipe, set_, output_dir)
+    store = Store(Store.default_root(results.parent))
+    lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
+    with prints_aside():
+        translations = translate_lines(planned_for(read), store, method, direction, lines, seed)
+    for line in translations:
+        sys.stdout.write(line + "\n")
+
+
+def export(
+    recipe: TrainedArgument,
+    method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
+    output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="Folder to write; it must not exist.")],
+    direction: Annotated[
+        str | None, typer.Option("--direction", help="Which model, for a row with one model a direction.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
+    set_: SetOption = None,
+) -> None:
+    """Write a trained method as a plain Hugging Face folder, where it can be merged into one model."""
+    from mtsuite.run.aside import prints_aside
+    from mtsuite.run.export import export_model
+    from mtsuite.run.store import Store
+
+    read, results = trained_recipe(recipe, set_, None)
+    store = Store(Store.default_root(results.parent))
+    with prints_aside():
+        exported = export_model(planned_for(read), store, method, output_dir, seed=seed, direction=direction)
+    make_console().print(
+        f"Written: {exported.folder} ({exported.parameters:,} parameters). Open it with AutoModelForCausalLM and "
+        "AutoTokenizer; its README.md says how to prompt it.",
+        highlight=False,
+        soft_wrap=True,
+    )
