@@ -27,6 +27,8 @@ def load_model(
     import torch
     from transformers import AutoModelForCausalLM
 
+    from mtsuite.model.fused import fuse_activations
+
     with _explained(name_or_path, offline):
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             str(name_or_path),
@@ -35,6 +37,7 @@ def load_model(
             trust_remote_code=trust_remote_code,
             local_files_only=offline or Path(name_or_path).is_dir(),
         )
+    fuse_activations(model)
     return model.eval()
 
 

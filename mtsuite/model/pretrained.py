@@ -55,12 +55,15 @@ def new_model(settings: Mapping[str, Any], tokenizer: PreTrainedTokenizerBase, s
     import torch
     from transformers import AutoModelForCausalLM
 
+    from mtsuite.model.fused import fuse_activations
+
     eos, pad = tokenizer.eos_token_id, tokenizer.pad_token_id
     config = architecture(settings, len(tokenizer), bos_token_id=eos, eos_token_id=eos, pad_token_id=pad)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model: PreTrainedModel = AutoModelForCausalLM.from_config(config)
-        return model
+    fuse_activations(model)
+    return model
 
 
 def shipped_for(fingerprint: str) -> Path | None:

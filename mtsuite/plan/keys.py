@@ -10,13 +10,13 @@ from typing import Any
 VERSIONS = {
     "corpus": 1,
     "base": 1,
-    "probe": 1,
-    "train": 1,
-    "translate": 1,
+    "probe": 2,
+    "train": 2,
+    "translate": 2,
     "external": 1,
     "score": 2,
     "comet": 1,
-    "perplexity": 1,
+    "perplexity": 2,
     "report": 5,
 }
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from mtsuite.model.fused import fuse_activations
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -106,4 +108,5 @@ def _tiny_model(family: str, seed: int, hidden: int, layers: int) -> PreTrainedM
         for parameter_name, parameter in model.named_parameters():
             if parameter_name.endswith("bias"):  # zero in all families at the start, and then untested
                 nn.init.normal_(parameter, std=0.1)
+    fuse_activations(model)  # as every model that the suite opens
     return model.eval()
