@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from mtsuite.data.batches import IGNORED, Batch, Text
-from mtsuite.method import Chart, Option, Probe, Series
+from mtsuite.method import Chart, LooksAt, Option, Probe, Series
 from mtsuite.model.blocks import FeedForwardBlock, Weights
 
 
@@ -153,7 +153,7 @@ class RoutingProbe(Probe):
     """
 
     name: ClassVar[str] = "routing"
-    looks_at: ClassVar[Literal["base", "trained"]] = "trained"
+    looks_at: ClassVar[LooksAt] = "trained"
 
     samples: int = Option(200, ge=1)
 

@@ -33,6 +33,11 @@ class NAMNMTConfig(MethodConfig):
         "mean_abs",
         description="How |g h| is aggregated over tokens. Xie et al. 2021, released code: mean of absolute values.",
     )
+    taylor_site: Literal["post", "pre"] = Option(
+        "pre",
+        description="Output h of g h after the activation function, or before it. Xie et al. 2021, released code: the "
+        "output of fc1, before (with their ReLU both give the same).",
+    )
     samples: int = Option(
         1000,
         ge=1,
@@ -62,6 +67,7 @@ class NAMNMT(LANDeRMT):
             awareness="pair_mt",
             phi_norm="none",
             phi_agg=config.phi_agg,
+            taylor_site=config.taylor_site,
             epsilon=config.general,
             multi_assign=config.ratio,
             samples=config.samples,

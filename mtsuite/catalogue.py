@@ -61,15 +61,16 @@ class Entry:
 
     @property
     def brief_course(self) -> str:
-        """The phases without looks at the trained model, on which no score depends."""
-        shown = [p for p in self.phases if not (isinstance(p, Probe) and p.looks_at == "trained")]
+        """The phases without looks at the method's own model, on which no score depends."""
+        shown = [p for p in self.phases if not (isinstance(p, Probe) and p.looks_at != "base")]
         return " → ".join(phase_text(phase) for phase in shown) or "none"
 
 
 def phase_text(phase: Phase) -> str:
     """A phase with what it does: ``look: detection``, ``train: lm-experts (monolingual text)``."""
     if isinstance(phase, Probe):
-        return f"look: {phase.name}" + (" (trained model)" if phase.looks_at == "trained" else "")
+        where = {"base": "", "start": " (before training)", "trained": " (trained model)"}[phase.looks_at]
+        return f"look: {phase.name}{where}"
     return f"train: {phase.name}" + (" (monolingual text)" if phase.text == "monolingual" else "")
 
 

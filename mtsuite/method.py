@@ -66,20 +66,24 @@ class MethodConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
 
+LooksAt = Literal["base", "start", "trained"]
+
+
 class Probe(BaseModel, ABC):
     """A phase that looks and changes nothing.
 
     The fields are its settings; together with the class they decide when two rows share the result,
     so keep out of them what only later phases use.
 
-    ``looks_at`` the base model (before any training: attach may use the result) or the trained one (after the
-    last ``Train``: the result is for ``Method.charts`` alone, translation does not wait for it).
+    ``looks_at`` the base model (before any training: attach may use the result), the method's model as its first
+    ``Train`` finds it (``start``: it stands before that phase), or the trained one (after the last ``Train``).  The
+    results of the last two are for ``Method.charts`` alone: neither training nor translation waits for them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: ClassVar[str] = "probe"
-    looks_at: ClassVar[Literal["base", "trained"]] = "base"
+    looks_at: ClassVar[LooksAt] = "base"
 
     @abstractmethod
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:

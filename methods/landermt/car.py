@@ -26,6 +26,8 @@ class ConditionalAwareness(nn.Module):
 
     def share(self, direction: str) -> float:
         """s_G of a direction as it is now, before gain: trained if it is trained, else the static one."""
+        if self._config.car_mode == "half":
+            return 0.5
         if self._config.car_mode == "learned" and direction in self.logit:
             return float(torch.sigmoid(self.logit[direction].detach()))
         return self.static[direction]
@@ -35,7 +37,8 @@ class ConditionalAwareness(nn.Module):
 
         ``masses`` are the token's general and specific mass (..., 1), for ``token_act``.
         """
-        config, static = self._config, self.static[direction]
+        config = self._config
+        static = 0.5 if config.car_mode == "half" else self.static[direction]
         if config.car_mode == "off":
             return 1.0, 1.0
         if config.car_gain == "anchored":

@@ -1,4 +1,7 @@
-"""The paper's figures as data: layers (4, 5), awareness (6 to 8), clusters of outputs (12, 13), and CAR's shares."""
+"""The paper's figures as data: layers (4, 5), awareness (6 to 8), clusters of outputs (12, 13).
+
+Beside them CAR's shares, and how far routing takes the model from the base before it is trained.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from torch import Tensor
 
 from mtsuite.chart import Chart, Series
 from mtsuite.data.direction import Direction
+from mtsuite.method import MethodError
 
 PAPER = "LANDeRMT (Zhu et al. 2024)"
 
@@ -100,12 +104,22 @@ def _mean(phi: Tensor, partition: Partition, owner: int, which: str) -> Tensor:
 def output_charts(
     outputs: dict[str, Tensor], detected: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
 ) -> list[Chart]:
-    """Figures 12 and 13 for the routed layer of the largest D, and the share s_G of every routed layer."""
+    """Figures 12 and 13 for one routed layer, and the share s_G of every routed layer.
+
+    Raises MethodError when ``cluster_layer`` names a layer that is not routed.
+    """
     layers = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".general"))
     charts = []
     if layers:
         change = relevance(detected, config).mean(0)
         layer = max(layers, key=lambda index: float(change[index]))
+        if config.cluster_layer is not None:
+            layer = config.cluster_layer - 1
+            if layer not in layers:
+                raise MethodError(
+                    f"config.cluster_layer: expected a selected layer, "
+                    f"{' or '.join(str(index + 1) for index in layers)}; found {config.cluster_layer}."
+                )
         languages = list(dict.fromkeys(code for d in directions for code in d))
         same = "the same sentences in every language" if int(outputs["aligned"]) else "held-out sentences, not parallel"
         for part, figure in (("general", 12), ("specific", 13)):
@@ -133,6 +147,20 @@ def output_charts(
         about = f"s_G of Equations 6 to 9 of {PAPER} by layer and direction, {kind}; the specific part counts 1 - s_G."
         charts.append(Chart("car", "Share of the general part", "grid", "direction", "share s_G", rows, about))
     return charts
+
+
+def start_charts(start: dict[str, Tensor], directions: Sequence[Direction]) -> list[Chart]:
+    """How much of a routed block's output is another before any update."""
+    layers = sorted(int(name.split(".")[0]) for name in start if name.endswith(".error"))
+    columns = tuple(map(str, directions))
+    rows = tuple(Series(f"layer {i + 1}", columns, tuple(start[f"{i}.error"].tolist())) for i in layers)
+    about = (
+        f"||H - FFN(x)|| / ||FFN(x)|| of the selected layers' blocks, H after Equations 7 to 9 of {PAPER} before any "
+        "training, over the tokens of held-out pairs: what masks and shares take away at first."
+    )
+    return [
+        Chart("start", "Error of the routed blocks at the start", "grid", "direction", "relative error", rows, about)
+    ]
 
 
 def _line(name: str, values: Tensor, first: int = 1) -> Series:

@@ -158,11 +158,11 @@ class LANDeRMTConfig(MethodConfig):
         description="Shares as they are (Eqs. 7-9); doubled (exact at a share of one half); or relative to the static "
         "share, so that training starts from the base model (#20).",
     )
-    car_mode: Literal["static", "learned", "token", "token_act", "off"] = Option(
+    car_mode: Literal["static", "learned", "token", "token_act", "half", "off"] = Option(
         "static",
         description="Share of a layer and direction: fixed by Phi; trained from there; computed from each token by a "
-        "trained vector; from each token's activations times mean gradients; or off, both parts count fully (#19). "
-        "Eqs. 6-8 write CAR(x_t) and give no map from x_t to it; our choice: fixed.",
+        "trained vector; from each token's activations times mean gradients; one half each, whatever Phi says; or off, "
+        "both parts count fully (#19). Eqs. 6-8 write CAR(x_t) and give no map from x_t to it; our choice: fixed.",
     )
     car_phi: Literal["raw", "normalised"] = Option(
         "raw",
@@ -184,6 +184,12 @@ class LANDeRMTConfig(MethodConfig):
     )
     loss_on: Literal["target", "all"] = Option(
         "target", description="Tokens of the loss: the translation, or the prompt too (#25). Our choice: the target."
+    )
+    cluster_layer: int | None = Option(
+        None,
+        ge=1,
+        description="Layer of Figures 12 and 13, counted from 1 as figures do; empty: the selected one of the largest "
+        "D. Changes nothing but the figures.",
     )
     preset: Literal["landermt_paper", "landermt_swapped", "landermt_safe"] | None = Option(
         None,
@@ -252,6 +258,19 @@ def _contradictions(c: LANDeRMTConfig) -> list[tuple[bool, str]]:
             c.detector == "lape" and c.neuron_unit == "both_outputs",
             "LAPE counts when inner neurons fire; the outputs of W_down have no activation function: with "
             "`neuron_unit: both_outputs` use another detector",
+        ),
+        (
+            c.car_mode == "half" and c.car_gain == "anchored",
+            "with `car_mode: half` all shares are the same, so there is nothing to be relative to: leave car_gain out",
+        ),
+        (
+            c.car_mode in ("half", "off") and (c.car_assign != "swapped" or c.car_mass != "sum" or c.car_phi != "raw"),
+            f"car_assign, car_mass and car_phi are about shares by Phi; `car_mode: {c.car_mode}` has none: leave "
+            "them out",
+        ),
+        (
+            c.car_mode == "off" and c.car_site != "output",
+            "`car_mode: off` scales nothing, at no site: leave car_site (and a preset that sets it) out",
         ),
         (
             c.car_mode == "off" and c.car_gain != "one",

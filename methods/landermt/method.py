@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import torch
-from mtsuite.methods.landermt.charts import detection_charts, output_charts
+from mtsuite.methods.landermt.charts import detection_charts, output_charts, start_charts
 from mtsuite.methods.landermt.config import LANDeRMTConfig
 from mtsuite.methods.landermt.detection import Detection
 from mtsuite.methods.landermt.layer import RoutedFeedForward
@@ -18,6 +18,7 @@ from mtsuite.methods.landermt.neuron_outputs import NeuronOutputs
 from mtsuite.methods.landermt.partition import Partition, load_partitions, save_partitions
 from mtsuite.methods.landermt.selection import select_layers
 from mtsuite.methods.landermt.splits import awareness_of, general_count, split_layers
+from mtsuite.methods.landermt.start import StartError
 from mtsuite.methods.landermt.taylor import Site
 from torch import Tensor, nn
 
@@ -45,9 +46,13 @@ class LANDeRMT(Method):
     # -- before any model is there --------------------------------------------------------------------
 
     def phases(self) -> Sequence[Phase]:
+        told = {"preset", "cluster_layer"}  # nothing depends on a preset's name but its values
+        settings = tuple(name for name in type(self.config).model_fields if name not in told)
+        changes_the_base = self.reading.forward_mask or self.reading.car_mode != "off"
         return [
             self.detection(),
-            Train("translation", loss_on=self.reading.loss_on, learning_rate=5e-5),
+            *([StartError()] if changes_the_base else []),
+            Train("translation", loss_on=self.reading.loss_on, learning_rate=5e-5, settings=settings),
             NeuronOutputs(),
         ]
 
@@ -71,6 +76,11 @@ class LANDeRMT(Method):
             raise MethodError(
                 f"config.k: {config.k} layers are to be selected, but the model has {layers}; "
                 f"set k to {layers} or less."
+            )
+        if config.cluster_layer is not None and config.cluster_layer > layers:
+            raise MethodError(
+                f"config.cluster_layer: Figures 12 and 13 are to show layer {config.cluster_layer}, but the model has "
+                f"{layers}; set it to {layers} or less."
             )
         if directions and config.min_pairs is not None and config.min_pairs > len(directions):
             raise MethodError(
@@ -202,11 +212,13 @@ class LANDeRMT(Method):
     # -- figures ------------------------------------------------------------------------------------------
 
     def charts(self, artefacts: Artefacts) -> Sequence[Chart]:
-        """Figures 4 to 8 of the paper from the detection, 12 and 13 from the trained model."""
+        """Figures 4 to 8 of the paper from the detection, 12 and 13 from the trained model, and its start."""
         shown: list[Chart] = []
         if Detection.name in artefacts:
             tensors, directions = artefacts.tensors(Detection.name), artefacts.directions(Detection.name)
             shown += detection_charts(tensors, directions, self.reading)
+            if StartError.name in artefacts:
+                shown += start_charts(artefacts.tensors(StartError.name), directions)
             if NeuronOutputs.name in artefacts:
                 shown += output_charts(artefacts.tensors(NeuronOutputs.name), tensors, directions, self.reading)
         return shown
@@ -228,7 +240,7 @@ class Layers(LANDeRMT):
     """Layers (§4.4): all parameters of the selected layers are trained, without splitting or routing."""
 
     def phases(self) -> Sequence[Phase]:
-        return [phase for phase in super().phases() if not isinstance(phase, NeuronOutputs)]
+        return [phase for phase in super().phases() if not isinstance(phase, StartError | NeuronOutputs)]
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
         layers = decoder_layers(model)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from mtsuite.methods.landermt.groups import Present
@@ -10,7 +10,7 @@ from mtsuite.methods.landermt.layer import RoutedFeedForward
 from torch import Tensor, nn
 
 from mtsuite.data.batches import Text
-from mtsuite.method import Option, Probe
+from mtsuite.method import LooksAt, Option, Probe
 from mtsuite.model.blocks import decoder_layers
 
 
@@ -25,7 +25,7 @@ class NeuronOutputs(Probe):
     """
 
     name: ClassVar[str] = "neuron-outputs"
-    looks_at: ClassVar[Literal["base", "trained"]] = "trained"
+    looks_at: ClassVar[LooksAt] = "trained"
 
     sentences: int = Option(50, ge=1, le=100)
 

@@ -55,7 +55,7 @@ def normalised(phi: Tensor, how: str) -> Tensor:
     if how == "layer_sum":
         return phi / phi.sum(-1, keepdim=True).clamp_min(TINY)
     if how == "rank":
-        return phi.argsort(-1).argsort(-1).float() / phi.shape[-1]
+        return phi.argsort(dim=-1, stable=True).argsort(-1).float() / phi.shape[-1]
     return phi
 
 

@@ -221,6 +221,30 @@ class MixMoEConfig(MethodConfig):
                 "would learn nothing; with a top 1 set renormalise: false",
             ),
             (
+                self.gate_mode == "joint" and self.mt_top_k is not None,
+                "mt_top_k needs gate_mode: per_group; a joint gate has one top_k",
+            ),
+            (
+                self.axis != "causal_window" and (self.window, self.window_rank) != _defaults("window", "window_rank"),
+                f"window and window_rank belong to axis: causal_window; found axis: {self.axis}",
+            ),
+            (
+                self.transform == "none" and (self.part, self.bins) != _defaults("part", "bins"),
+                "part and bins are about features, but transform is none: leave them out",
+            ),
+            (
+                self.slices != "taylor" and (self.taylor_samples,) != _defaults("taylor_samples"),
+                f"taylor_samples belongs to slices: taylor; found slices: {self.slices}",
+            ),
+            (
+                self.train_backbone == "none" and self.backbone_stages != "both",
+                "backbone_stages says when train_backbone counts, but that is none: leave it out",
+            ),
+            (
+                self.balance == 0 and self.balance_form != "switch",
+                "balance_form: no balance loss is computed, since balance is 0; set balance, or leave the form out",
+            ),
+            (
                 self.gate_mode == "joint" and self.rho_mode != "logsumexp",
                 f"rho_mode: {self.rho_mode} needs gate_mode: per_group",
             ),
@@ -275,6 +299,10 @@ class MixMoEConfig(MethodConfig):
     @property
     def _one_of_several(self) -> bool:
         return any(k == 1 and size > 1 for k, size in zip(self.used, self._sizes(2), strict=False))
+
+
+def _defaults(*names: str) -> tuple[object, ...]:
+    return tuple(MixMoEConfig.model_fields[name].default for name in names)
 
 
 # Beside the defaults, which are mixmoe_safe.

@@ -34,6 +34,7 @@ class MixedFeedForward(nn.Module):
         super().__init__()
         self.layer, self.reading = block.layer, reading
         neurons = deal(block, config, block.layer, importance)
+        self.slices = tuple(neurons)  # S_j, for the checkpoint: which neuron is in which expert
         self.lm = nn.ModuleList(sliced(block, neurons))
         self.mt = nn.ModuleList(translation_experts(block, config, neurons)) if with_mt else None
         count = config.mt_experts if with_mt else 0

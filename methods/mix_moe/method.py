@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 
+import torch
 from mtsuite.methods.mix_moe.charts import routing_charts
 from mtsuite.methods.mix_moe.config import LEAKY_AXES, MixMoEConfig
 from mtsuite.methods.mix_moe.layer import MixedFeedForward, layers_of, watched
 from mtsuite.methods.mix_moe.losses import balance_loss, group_prior_loss
 from mtsuite.methods.mix_moe.probe import RoutingProbe
 from mtsuite.methods.mix_moe.reading import Reading, follow, follow_source, prompt_of
-from mtsuite.methods.mix_moe.slices import Importance
+from mtsuite.methods.mix_moe.slices import Importance, load_slices, save_slices
 from torch import Tensor, nn
 
 from mtsuite.data.batches import Batch
@@ -24,6 +26,7 @@ from mtsuite.method import Artefacts, Chart, Method, MethodError, Phase, Train
 from mtsuite.model.blocks import feed_forward_blocks
 
 STAGE1, STAGE2 = "lm-experts", "mt-experts"
+SLICES = "slices.safetensors"
 
 
 class MixMoE(Method):
@@ -136,6 +139,25 @@ class MixMoE(Method):
             for group, k in zip(groups, self.config.used, strict=False):
                 total -= sum(sorted(group)[: len(group) - min(len(group), k if k != "all" else len(group))])
         return total
+
+    # -- saving and loading -----------------------------------------------------------------------------
+
+    def save(self, model: nn.Module, folder: Path) -> None:
+        """What was trained, and which of the block's neurons every slice holds."""
+        super().save(model, folder)
+        save_slices(folder / SLICES, {layer.layer: layer.slices for layer in layers_of(model)})
+
+    def load(self, model: nn.Module, folder: Path) -> None:
+        """Raises MethodError when the saved slices are not the attached ones: frozen experts would not fit."""
+        saved, attached = load_slices(folder / SLICES), {layer.layer: layer.slices for layer in layers_of(model)}
+        for layer, slices in attached.items():
+            there = saved.get(layer, ())
+            if len(there) != len(slices) or not all(map(torch.equal, there, slices)):
+                raise MethodError(
+                    f"{folder}: the slices of layer {layer} are not those that were trained. Was it saved with another "
+                    "configuration, base model or version?"
+                )
+        super().load(model, folder)
 
     def charts(self, artefacts: Artefacts) -> Sequence[Chart]:
         if RoutingProbe.name not in artefacts:

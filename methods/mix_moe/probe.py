@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from mtsuite.methods.mix_moe.layer import MixedFeedForward, layers_of, watched
@@ -12,7 +12,7 @@ from mtsuite.methods.mix_moe.reading import Reading, prompt_of
 from torch import Tensor, nn
 
 from mtsuite.data.batches import IGNORED, Batch, Text
-from mtsuite.method import Option, Probe
+from mtsuite.method import LooksAt, Option, Probe
 
 KINDS = ("monolingual", "prompt", "target")
 
@@ -28,7 +28,7 @@ class RoutingProbe(Probe):
     """
 
     name: ClassVar[str] = "routing"
-    looks_at: ClassVar[Literal["base", "trained"]] = "trained"
+    looks_at: ClassVar[LooksAt] = "trained"
 
     samples: int = Option(100, ge=1)
 

@@ -7,7 +7,9 @@ slices sum to the block.
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -60,6 +62,24 @@ def deal(block: FeedForwardBlock, config: MixMoEConfig, layer: int, importance: 
         points = block.weights().up.float() if importance is None else profiles(importance)
         order = balanced_clusters(points.cpu(), slices, generator).argsort(stable=True)
     return list(order.tensor_split(slices))
+
+
+def save_slices(path: Path, slices: Mapping[int, Sequence[Tensor]]) -> None:
+    """Write the index sets S_j by layer."""
+    from safetensors.torch import save_file
+
+    save_file({f"{layer}.{j}": s.contiguous() for layer, sets in slices.items() for j, s in enumerate(sets)}, path)
+
+
+def load_slices(path: Path) -> dict[int, tuple[Tensor, ...]]:
+    """Read what ``save_slices`` wrote; nothing where there is no such file."""
+    from safetensors.torch import load_file
+
+    found: dict[int, dict[int, Tensor]] = {}
+    for name, neurons in (load_file(path) if path.is_file() else {}).items():
+        layer, j = map(int, name.split("."))
+        found.setdefault(layer, {})[j] = neurons
+    return {layer: tuple(sets[j] for j in sorted(sets)) for layer, sets in found.items()}
 
 
 def profiles(importance: Tensor) -> Tensor:

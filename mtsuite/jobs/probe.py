@@ -1,4 +1,4 @@
-"""A method's phase that looks: tensors about the base model, or the trained one, over held-out text."""
+"""A method's phase that looks: tensors about the base model or the method's own, over held-out text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
 from mtsuite.jobs.context import JobContext
-from mtsuite.method import Probe
+from mtsuite.method import Probe, Train
 
 if TYPE_CHECKING:
     from torch import nn
@@ -25,9 +25,11 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     probe = next(p for p in method.phases() if isinstance(p, Probe) and p.name == spec["phase"])
     text = open_text(spec, inputs, context)
     model: nn.Module = open_base(spec, inputs, context)
-    if probe.looks_at == "trained":
+    if probe.looks_at != "base":
         device = next(model.parameters()).device
-        model, _ = open_adapted(method, model, inputs, None, seed=spec["seed"])
+        first = next(phase.name for phase in method.phases() if isinstance(phase, Train))
+        at = first if probe.looks_at == "start" else None
+        model, _ = open_adapted(method, model, inputs, at, seed=spec["seed"])
         model.to(device).eval()
     model.requires_grad_(False)
     torch.manual_seed(0)

@@ -152,7 +152,7 @@ def _merges_to_the_same_logits(lab: Lab) -> None:
 
 @_check
 def _is_deterministic_under_a_seed(lab: Lab) -> None:
-    again = lab.run(look_at_trained=False)
+    again = lab.run(charts=False)
     for one, two in zip(lab.first.learned, again.learned, strict=True):
         differing = [n for n in one.after if not torch.equal(one.after[n], two.after[n])]
         _expect(not differing, f"two runs of phase {one.phase.name!r} differ in {', '.join(differing[:5])}")

@@ -77,8 +77,8 @@ class Lab:
             self._logits[direction] = self.logits(self.first.method, self.first.model, direction)
         return self._logits[direction]
 
-    def run(self, *, look_at_trained: bool = True) -> Run:
-        """All phases from the start; only charts need the probes that look at the trained model."""
+    def run(self, *, charts: bool = True) -> Run:
+        """All phases from the start; only charts need the probes that look at the method's own model."""
         method = self.make()
         run = Run(method, tiny_model(self.family))
         place = Path(tempfile.mkdtemp(dir=self._folder.name))
@@ -86,7 +86,7 @@ class Lab:
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for phase in method.phases():
-                if isinstance(phase, Probe) and phase.looks_at == "trained" and not look_at_trained:
+                if isinstance(phase, Probe) and phase.looks_at != "base" and not charts:
                     continue
                 folder = place / phase.name
                 folder.mkdir()
@@ -124,8 +124,9 @@ class Lab:
         from safetensors.torch import save_file
 
         model: nn.Module = tiny_model(self.family)
-        if phase.looks_at == "trained":
-            model = self.open(method, folders, None).eval()
+        if phase.looks_at != "base":
+            first = next(p.name for p in method.phases() if isinstance(p, Train))
+            model = self.open(method, folders, first if phase.looks_at == "start" else None)
         model.requires_grad_(False)
         torch.manual_seed(0)
         tensors = phase.run(model, self.text)

@@ -18,7 +18,7 @@ from mtsuite.methods.na_mnmt import NAMNMT
 from safetensors.torch import load_file, save_file
 
 from mtsuite.chart import Chart, check
-from mtsuite.method import Artefacts, Method
+from mtsuite.method import Artefacts, Method, MethodError, Train
 from mtsuite.testing import Lab, tiny_model
 
 
@@ -57,10 +57,11 @@ CLUSTERS = ["clusters-general", "clusters-specific"]
 
 def test_figures_of_every_row(labs: dict[str, tuple[Method, Artefacts]]) -> None:
     found = {name: list(charts_of(pair)) for name, pair in labs.items()}
-    assert found["landermt"] == [*LAYERS, *AWARENESS, *CLUSTERS, "car"]
-    assert found["pairs"] == [*LAYERS, *AWARENESS, *CLUSTERS, "car"]
+    assert found["landermt"] == [*LAYERS, *AWARENESS, "start", *CLUSTERS, "car"]
+    assert found["pairs"] == [*LAYERS, *AWARENESS, "start", *CLUSTERS, "car"]
     assert found["layers"] == [*LAYERS, *AWARENESS]
-    assert found["na-mnmt"] == found["lape"] == [*LAYERS, *AWARENESS, *CLUSTERS]
+    assert found["na-mnmt"] == [*LAYERS, *AWARENESS, "start", *CLUSTERS]
+    assert found["lape"] == [*LAYERS, *AWARENESS, *CLUSTERS]  # nothing masked, nothing scaled: the start is the base
 
 
 def test_figures_4_and_5_have_a_line_a_direction(labs: dict[str, tuple[Method, Artefacts]]) -> None:
@@ -126,6 +127,34 @@ def test_the_layer_of_the_largest_change_is_shown() -> None:
     (chart,) = output_charts(outputs, detected, [direction], LANDeRMT.Config(k=2))
     assert chart.title == "Outputs of general neurons, layer 4"
     assert chart.series[0].x == (3.0,)
+
+
+def test_the_layer_of_figures_12_and_13_can_be_chosen(labs: dict[str, tuple[Method, Artefacts]]) -> None:
+    method, artefacts = labs["landermt"]
+    tensors, outputs = artefacts.tensors("detection"), artefacts.tensors("neuron-outputs")
+    routed = sorted({int(name.split(".")[0]) for name in outputs if name.endswith(".general")})
+    config = method.config.model_dump()
+    for layer in routed:
+        chosen = LANDeRMT.Config.model_validate({**config, "cluster_layer": layer + 1})
+        charts = output_charts(outputs, tensors, artefacts.directions("detection"), chosen)
+        assert charts[0].title.endswith(f"layer {layer + 1}")
+        assert charts[0].series[0].y == tuple(outputs[f"{layer}.general"][outputs["language"] == 0][:, 1].tolist())
+    other = next(i for i in range(4) if i not in routed)
+    chosen = LANDeRMT.Config.model_validate({**config, "cluster_layer": other + 1})
+    with pytest.raises(MethodError, match=f"expected a selected layer.*found {other + 1}"):
+        output_charts(outputs, tensors, artefacts.directions("detection"), chosen)
+    with pytest.raises(MethodError, match="the model has 4"):
+        LANDeRMT(LANDeRMT.Config.model_validate({"k": 2, "cluster_layer": 5})).check(4, [])
+
+
+def test_what_only_figures_read_trains_nothing_anew() -> None:
+    plain, told = (
+        [phase for phase in LANDeRMT(LANDeRMT.Config.model_validate(values)).phases() if isinstance(phase, Train)]
+        for values in ({}, {"cluster_layer": 3, "preset": "landermt_swapped"})
+    )
+    assert plain == told
+    assert plain[0].settings is not None
+    assert {"cluster_layer", "preset"} == set(LANDeRMT.Config.model_fields) - set(plain[0].settings)
 
 
 def test_points_are_those_of_a_loop(labs: dict[str, tuple[Method, Artefacts]], tmp_path: Path) -> None:

@@ -13,7 +13,14 @@ from mtsuite.methods.experts import sliced
 from mtsuite.methods.mix_moe import MixMoE
 from mtsuite.methods.mix_moe.config import MixMoEConfig
 from mtsuite.methods.mix_moe.layer import layers_of
-from mtsuite.methods.mix_moe.slices import Importance, balanced_clusters, deal, profiles, translation_experts
+from mtsuite.methods.mix_moe.slices import (
+    Importance,
+    balanced_clusters,
+    deal,
+    load_slices,
+    profiles,
+    translation_experts,
+)
 from safetensors.torch import save_file
 from torch import nn
 
@@ -196,3 +203,22 @@ def test_a_plan_needs_no_numbers(tmp_path: Path) -> None:
         assert [p.shape for p in model.parameters()] == [p.shape for p in real.parameters()]
         assert all(p.is_meta for p in model.parameters())
     assert tiny_batch(tiny_text(tmp_path), TRAINED[0]).input_ids.numel()
+
+
+def test_a_checkpoint_says_which_neurons_its_experts_hold(tmp_path: Path) -> None:
+    def attached(**options: Any) -> tuple[MixMoE, nn.Module]:
+        method = MixMoE(config(**options))
+        return method, method.attach(tiny_model("llama"), Artefacts({}), "mt-experts")
+
+    method, model = attached()
+    method.trainable(model, method.phases()[-2])  # type: ignore[arg-type]
+    method.save(model, tmp_path)
+    saved = load_slices(tmp_path / "slices.safetensors")
+    assert set(saved) == {0, 1, 2, 3}
+    for layer, slices in saved.items():
+        assert sorted(torch.cat(slices).tolist()) == list(range(block_of("llama").neurons)), layer
+    method.load(model, tmp_path)
+    for options in ({"slices": "contiguous"}, {"lm_experts": 4}):
+        other, wrong = attached(**options)
+        with pytest.raises(MethodError, match="slices of layer 0 are not those that were trained"):
+            other.load(wrong, tmp_path)

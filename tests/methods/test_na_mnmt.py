@@ -94,10 +94,14 @@ def test_a_direction_holds_general_and_own_neurons_at_full_scale(artefacts: Arte
 
 def test_it_measures_by_direction_and_trains_everything(artefacts: Artefacts) -> None:
     method = NAMNMT()
-    probe, train, _ = method.phases()
+    probe, _, train, _ = method.phases()
     assert isinstance(probe, Probe)
     assert isinstance(train, Train)
     assert probe.model_dump()["awareness"] == "direction"
+    assert probe.model_dump()["site"] == "pre"  # fc1's output, as the released code reads it
+    after = NAMNMT(NAMNMT.Config.model_validate({"taylor_site": "post"})).phases()[0]
+    assert isinstance(after, Probe)
+    assert after.model_dump()["site"] == "post"
     model = method.attach(tiny_model("bloom"), artefacts, "translation")
     trained = sum(p.numel() for p in method.trainable(model, train))
     assert trained == method.planned_parameters(tiny_model("bloom"), DIRECTIONS) == 4 * 64 * (16 + 1 + 16)
