@@ -256,7 +256,8 @@ class _Planner:
         ahead = phases[: phases.index(main)] if before is not None and main is not None else []
         for phase in phases:
             if before is not None and phase in ahead:
-                roles[PHASE + phase.name] = before[PHASE + phase.name]
+                if PHASE + phase.name in before:  # a look at the model before training was the first stage's
+                    roles[PHASE + phase.name] = before[PHASE + phase.name]
                 continue
             # What a probe or a monolingual stage looks at is all of the recipe's languages, whichever
             # direction is trained on afterwards: so the transfer matrix shares them.

@@ -130,6 +130,11 @@ class Pool:
         if self.workers.get(worker.slot) is worker:
             del self.workers[worker.slot]
 
+    def retire(self, worker: WorkerProcess) -> None:
+        """Let an idle worker end by itself, and free its slot at once."""
+        worker.close()
+        self.forget(worker)
+
     def close(self) -> None:
         """Let the workers end by themselves, and end those that do not."""
         for worker in self.workers.values():

@@ -117,6 +117,7 @@ class _Run:
         self.ready = [key for key in todo if not self.missing[key]]
         self.running: dict[WorkerProcess, tuple[str, float]] = {}
         self.alone = False
+        self.cramped: set[str] = set()  # found too little memory beside other jobs: each gets one more try, alone
         self.stop: MTSuiteError | None = None
         self.unstarted = 0
 
@@ -178,7 +179,7 @@ class _Run:
         return [key for key in self.ready if not self._exclusive(key) and self.jobs[key].cost <= left]
 
     def _exclusive(self, key: str) -> bool:
-        return self.jobs[key].exclusive and not self.own_device
+        return key in self.cramped or (self.jobs[key].exclusive and not self.own_device)
 
     def _start(self, key: str, worker: WorkerProcess) -> None:
         job = self.jobs[key]
@@ -189,6 +190,9 @@ class _Run:
             if needed not in self.lost
         }
         self.alone = self._exclusive(key)
+        if key in self.cramped:  # models that the others keep loaded take memory too
+            for other in [w for w in self.pool.workers.values() if w is not worker]:
+                self.pool.retire(other)
         message = {
             "job": {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs), "key": key},
             "paths": paths,
@@ -230,8 +234,12 @@ class _Run:
                 self._release(worker)
                 self._done(job, event)
             elif name == "failed":
+                beside = len(self.pool.workers) > 1
                 self._release(worker)
-                self._failed(job, event)
+                if event.get("no_memory") and beside and job.key not in self.cramped:
+                    self._once_more(job)
+                else:
+                    self._failed(job, event)
 
     def _printed(self, job: Job, event: Mapping[str, Any], folder: Path) -> None:
         """Say once a row that its jobs print."""
@@ -266,6 +274,16 @@ class _Run:
         if event.get("no_space"):
             self.stop = NoSpaceError(message)
         self._settle(job.key)
+
+    def _once_more(self, job: Job) -> None:
+        """Several jobs share an accelerator, and this one found no room beside them: it waits until it is alone."""
+        self.cramped.add(job.key)
+        self.ready.append(job.key)
+        self.ready.sort(key=lambda name: self.position[name])
+        self.progress.note(
+            f"{job.label}: the accelerator's memory is full; once more when no other job uses it "
+            "(fewer jobs at once: --jobs)"
+        )
 
     def _died(self, worker: WorkerProcess, event: Mapping[str, Any]) -> None:
         """A worker has ended by itself: its job failed, its slot is free."""

@@ -197,7 +197,7 @@ class Worker:
             self.cache.clear()  # what the job left half changed must not reach the next one
             report = describe(error, store.root)
             with contextlib.suppress(StoreError):  # a full disk cannot hold the traceback either; it is sent
-                store.fail(job, seconds=time.monotonic() - begun, **_without(report, "no_space", "where"))
+                store.fail(job, seconds=time.monotonic() - begun, **_without(report, "no_space", "no_memory", "where"))
             self.channel.send("failed", key=key, seconds=time.monotonic() - begun, printed=prints.told, **report)
         else:
             self.channel.send(
@@ -312,6 +312,9 @@ def describe(error: BaseException, where: Path) -> dict[str, Any]:
     if full and not isinstance(error, StoreError):
         named = getattr(error, "filename", None)
         error = no_space(Path(named) if isinstance(named, str) else where)
+    no_memory = type(error).__name__ == "OutOfMemoryError"  # torch's; torch is not imported for jobs without it
+    if no_memory:
+        error = MTSuiteError(memory_text(str(error)))
     user_error = isinstance(error, MTSuiteError)
     text = str(error) if user_error else f"{type(error).__name__}: {error}".removesuffix(": ")
     return {
@@ -320,8 +323,18 @@ def describe(error: BaseException, where: Path) -> dict[str, Any]:
         "user_error": user_error,
         "traceback": trace,
         "no_space": full,
+        "no_memory": no_memory,
         "where": "" if user_error else raised_at(error),
     }
+
+
+def memory_text(said: str) -> str:
+    """What torch says of a full accelerator, the first two sentences of it, and what helps."""
+    first = ". ".join(said.split(". ")[:2]).rstrip(".")
+    return (
+        f"The accelerator's memory is full: {first}. Lower train.tokens_per_batch for a training or translate.batch_size "
+        "for a translation, or let fewer jobs share the accelerator (--jobs)."
+    )
 
 
 def _without(values: dict[str, Any], *names: str) -> dict[str, Any]:

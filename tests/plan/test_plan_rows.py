@@ -122,3 +122,15 @@ def test_the_base_of_the_other_family_is_another_base(tmp_path: Path) -> None:
     said = planned(tmp_path, "  full:\n", "model: {pretrain: {family: bloom}}\n")
     llama = planned(tmp_path, "  full:\n", "model: {pretrain: {family: llama}}\n")
     assert bloom.base == said.base != llama.base
+
+
+def test_a_look_before_training_is_for_the_report_alone(tmp_path: Path) -> None:
+    plan = planned(tmp_path, "  landermt: {config: {k: 1}}\n")
+    (start,) = [job for job in jobs(plan, "probe") if job.spec["phase"] == "start"]
+    (train,) = jobs(plan, "train")
+    assert start.spec["seed"] == train.spec["seed"]
+    assert start.key not in train.inputs.values()
+    assert all(start.key not in job.inputs.values() for job in jobs(plan, "translate"))
+    training = plan.trainings[-1]
+    assert dict(training.phases)["start"] == start.key
+    assert not any(key == train.key for key in start.inputs.values())

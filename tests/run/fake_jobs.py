@@ -14,6 +14,10 @@ from mtsuite.errors import DataError
 from mtsuite.jobs.context import JobContext
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch's."""
+
+
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
     """Do what ``spec["do"]`` says and write what was seen into ``output/result.txt``."""
     journal = spec.get("journal")
@@ -48,6 +52,20 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         noisy()
     elif what == "full":
         raise OSError(errno.ENOSPC, "No space left on device")
+    elif what == "crowded":  # finds no memory the first time, beside a job that it waits for
+        tried, other = Path(spec["tried"]), Path(spec["other"])
+        while not tried.exists() and not other.exists():
+            time.sleep(0.01)
+        tried.touch()
+        if other.exists():
+            raise OutOfMemoryError("CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has 79 GiB. Try something")
+    elif what == "no-memory":
+        raise OutOfMemoryError("CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has 79 GiB. Try something")
+    elif what == "busy":
+        flag = Path(spec["flag"])
+        flag.touch()
+        time.sleep(spec["seconds"])
+        flag.unlink()
     elif what == "stdin":
         print("stdin gave", repr(sys.stdin.read()))
     elif what == "child":

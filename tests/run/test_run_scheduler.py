@@ -255,3 +255,31 @@ def test_status_is_strict_json(store: Store, run: Run) -> None:
 
     status = json.loads((store.path(one) / "status.json").read_text(), parse_constant=refuse)
     assert status["summary"]["ratio"] is None
+
+
+def test_a_job_without_room_waits_until_it_is_alone(store: Store, run: Run, tmp_path: Path) -> None:
+    busy = job("busy", do="busy", flag=str(tmp_path / "busy"), seconds=1.0)
+    crowded = job("crowded", do="crowded", tried=str(tmp_path / "tried"), other=str(tmp_path / "busy"))
+    after = job("after", {"in": crowded.key})
+    told: list[str] = []
+
+    class Notes(Progress):
+        def note(self, text: str) -> None:
+            told.append(text)
+
+    outcome = run(plan_of(busy, crowded, after), workers=2, progress=Notes())
+    assert outcome.complete
+    assert names(outcome.done) == ["busy", "crowded", "after"]
+    assert [text for text in told if "crowded: the accelerator's memory is full" in text] == told != []
+    assert not store.failed_path(crowded).exists()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_job_too_large_for_the_accelerator_fails_with_advice(store: Store, run: Run, workers: int) -> None:
+    large, other = job("large", do="no-memory"), job("other")
+    outcome = run(plan_of(large, other), workers=workers)
+    ((_, text),) = outcome.failed
+    assert text.startswith("The accelerator's memory is full: CUDA out of memory. Tried to allocate 24.00 MiB. Lower")
+    assert "--jobs" in text
+    assert names(outcome.done) == ["other"]
+    assert "Try something" in (store.failed_path(large) / "traceback.txt").read_text()
