@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from mtsuite.report.failed_jobs import failed_jobs
 from mtsuite.report.failures import average_column
 from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Comparison, Results, Score
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
@@ -213,9 +214,7 @@ def common_notes(results: Results) -> list[Note]:
         alike[one_line(str(text))].append(results.label(method))
     found += [note(f"{listed(labels)}: {text}") for text, labels in alike.items()]
     found += [note(str(text)) for text in info.get("notes") or []]
-    for failure in info.get("failed") or []:
-        found.append(note(f"Failed: {failure.get('job', '?')}: {failure.get('error', '')}", alarm=True))
-    return found
+    return found + failed_jobs(info.get("failed") or [])
 
 
 def _reading(results: Results, metric: str, table: Table) -> str:

@@ -14,6 +14,7 @@ from mtsuite.plan.broken import planning_job
 from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
 from mtsuite.plan.report import report_plan
+from mtsuite.report.failed_jobs import SKIPPED
 from mtsuite.run.environment import describe_environment
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome, run_plan
@@ -62,7 +63,7 @@ def run_recipe(
     if not scored:
         return Finished(outcome, None, len(outcome.done))
     failed = [{"job": job.label, "error": message.strip().splitlines()[0]} for job, message in outcome.failed]
-    failed += [{"job": job.label, "error": "an input of it failed"} for job in outcome.skipped]
+    failed += [{"job": job.label, "error": SKIPPED} for job in outcome.skipped]
     plan = report_plan(
         planned, available, failed, results=results, environment=describe_environment(), command=command,
         incomplete=_incomplete(planned, store, available),

@@ -332,8 +332,8 @@ def memory_text(said: str) -> str:
     """What torch says of a full accelerator, the first two sentences of it, and what helps."""
     first = ". ".join(said.split(". ")[:2]).rstrip(".")
     return (
-        f"The accelerator's memory is full: {first}. Lower train.tokens_per_batch for a training or translate.batch_size "
-        "for a translation, or let fewer jobs share the accelerator (--jobs)."
+        f"The accelerator's memory is full: {first}. Lower train.tokens_per_batch for a training or "
+        "translate.batch_size for a translation, or let fewer jobs share the accelerator (--jobs)."
     )
 
 
