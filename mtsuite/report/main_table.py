@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from mtsuite.report.failed_jobs import failed_jobs
 from mtsuite.report.failures import average_column
 from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Comparison, Results, Score
+from mtsuite.report.set_notes import joined_notes
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, count, fixed, listed, one_line, slug
 
@@ -213,7 +214,7 @@ def common_notes(results: Results) -> list[Note]:
     for method, text in (info.get("method_notes") or {}).items():
         alike[one_line(str(text))].append(results.label(method))
     found += [note(f"{listed(labels)}: {text}") for text, labels in alike.items()]
-    found += [note(str(text)) for text in info.get("notes") or []]
+    found += [note(text) for text in joined_notes(map(str, info.get("notes") or []), results.directions)]
     return found + failed_jobs(info.get("failed") or [])
 
 
