@@ -314,7 +314,7 @@ def test_half_written_store_folders_are_made_again(miniature: Miniature, tmp_pat
     done = command(folder, "run", "mini.yaml", "--jobs", "1")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("is not trusted") == 2
-    assert "2 jobs to run, 47 already done" in done.stderr
+    assert "2 jobs to run, 48 already done" in done.stderr
     assert (folder / "results/mini/scores.csv").read_bytes() == (miniature.results / "scores.csv").read_bytes()
 
 

@@ -70,7 +70,7 @@ def test_methods_are_listed_and_shown(verb: Verb) -> None:
     assert "look: detection → train: translation" in answer.out
     shown = verb("methods", "show", "landermt")
     assert shown.code == 0
-    assert "Phases: look: detection → train: translation" in shown.out
+    assert "Phases: look: detection → look: start (before training) → train: translation" in shown.out
     assert "Trained on BLOOM-7b1: 537 M" in shown.out
     assert "epsilon" in shown.out
     assert "§4.2: 0.9" in shown.out
