@@ -65,6 +65,8 @@ class MoELPRConfig(MethodConfig):
     def _fits(self) -> MoELPRConfig:
         if self.top_k > self.experts:
             raise ValueError(f"top_k is {self.top_k}, but there are {self.experts} experts: set it to that or less")
+        if self.top_k == self.experts and self.balance > 0:
+            raise ValueError("balance: with all experts used the balance loss is constant; set it to 0")
         return self
 
 

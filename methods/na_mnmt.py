@@ -35,8 +35,8 @@ class NAMNMTConfig(MethodConfig):
     )
     taylor_site: Literal["post", "pre"] = Option(
         "pre",
-        description="Output h of g h after the activation function, or before it. Xie et al. 2021, released code: the "
-        "output of fc1, before (with their ReLU both give the same).",
+        description="Output h of g h after the activation function, or before it, in gated blocks of gate and up "
+        "together. Xie et al. 2021, released code: the output of fc1, before (with their ReLU both give the same).",
     )
     samples: int = Option(
         1000,
@@ -68,6 +68,8 @@ class NAMNMT(LANDeRMT):
             phi_norm="none",
             phi_agg=config.phi_agg,
             taylor_site=config.taylor_site,
+            # fc1 of a gated block is both of its maps: their outputs' importances add up
+            swiglu_site="gate_and_up" if config.taylor_site == "pre" else "product",
             epsilon=config.general,
             multi_assign=config.ratio,
             samples=config.samples,

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from mtsuite.chart import Chart, Series
 from mtsuite.data.direction import Direction
-from mtsuite.method import MethodError
 
 PAPER = "LANDeRMT (Zhu et al. 2024)"
 
@@ -104,22 +103,17 @@ def _mean(phi: Tensor, partition: Partition, owner: int, which: str) -> Tensor:
 def output_charts(
     outputs: dict[str, Tensor], detected: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
 ) -> list[Chart]:
-    """Figures 12 and 13 for one routed layer, and the share s_G of every routed layer.
-
-    Raises MethodError when ``cluster_layer`` names a layer that is not routed.
-    """
+    """Figures 12 and 13 for one routed layer, and the share s_G of every routed layer."""
     layers = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".general"))
     charts = []
     if layers:
         change = relevance(detected, config).mean(0)
         layer = max(layers, key=lambda index: float(change[index]))
-        if config.cluster_layer is not None:
-            layer = config.cluster_layer - 1
-            if layer not in layers:
-                raise MethodError(
-                    f"config.cluster_layer: expected a selected layer, "
-                    f"{' or '.join(str(index + 1) for index in layers)}; found {config.cluster_layer}."
-                )
+        which = "the selected layer of the largest D"
+        if config.cluster_layer is not None and config.cluster_layer - 1 in layers:
+            layer, which = config.cluster_layer - 1, "the layer that cluster_layer names"
+        elif config.cluster_layer is not None:  # which layers are selected is known only now, after all training
+            which += f", for layer {config.cluster_layer}, which cluster_layer names, is not selected"
         languages = list(dict.fromkeys(code for d in directions for code in d))
         same = "the same sentences in every language" if int(outputs["aligned"]) else "held-out sentences, not parallel"
         for part, figure in (("general", 12), ("specific", 13)):
@@ -134,15 +128,18 @@ def output_charts(
                     "first principal component",
                     "second principal component",
                     tuple(_cloud(code, points[outputs["language"] == i]) for i, code in enumerate(languages)),
-                    f"After Figure {figure} of {PAPER}: one point a sentence, {same}; mean activations of the trained "
-                    "model's neurons over the sentence's tokens, all neurons present; projection: PCA by singular "
-                    "value decomposition (the paper does not name its own).",
+                    f"After Figure {figure} of {PAPER}: {which}. One point a sentence, {same}; mean activations of the "
+                    "trained model's neurons over the sentence's tokens, all neurons present; projection: PCA by "
+                    "singular value decomposition (the paper does not name its own).",
                 )
             )
     shares = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".share"))
-    if shares and config.car_mode != "off":
+    # With half all shares are one half, and with token_act a share is a token's alone.
+    if shares and config.car_mode in ("static", "learned", "token"):
         columns = tuple(map(str, directions))
-        kind = "as trained" if config.car_mode == "learned" else "by Phi"
+        kind = {"learned": "as trained", "token": "by Phi, where each token's own share starts"}.get(
+            config.car_mode, "by Phi"
+        )
         rows = tuple(Series(f"layer {i + 1}", columns, tuple(outputs[f"{i}.share"].tolist())) for i in shares)
         about = f"s_G of Equations 6 to 9 of {PAPER} by layer and direction, {kind}; the specific part counts 1 - s_G."
         charts.append(Chart("car", "Share of the general part", "grid", "direction", "share s_G", rows, about))

@@ -6,15 +6,16 @@ are those of Zhu et al. 2024, arXiv 2409.19523.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import model_validator
 
 from mtsuite.method import MethodConfig, Option
 
 
-class LANDeRMTConfig(MethodConfig):
-    # -- which layers (§3.1) ----------------------------------------------------------------------
+class LayerSelection(MethodConfig):
+    """Which layers (§3.1)."""
+
     select: Literal["topk", "threshold", "all"] = Option(
         "topk",
         description="Layers of the k largest differences D (Eq. 2), those with D above `threshold` (as A.3 words it), "
@@ -64,6 +65,50 @@ class LANDeRMTConfig(MethodConfig):
         description="Layer detection also reads the reference behind the prompt (#5). §3.1: the source sentence.",
     )
 
+    @model_validator(mode="after")
+    def _selection(self) -> Self:
+        for wrong, message in (
+            (
+                (self.select == "threshold") != (self.threshold is not None),
+                "threshold goes with `select: threshold`: give both or neither",
+            ),
+            (
+                self.select != "topk" and self.k != _default("k"),
+                f"k goes with `select: topk`; `select: {self.select}` does not use it: leave it out",
+            ),
+            (
+                (self.layer_scope == "vote") != (self.min_pairs is not None),
+                "min_pairs goes with `layer_scope: vote`: give both or neither",
+            ),
+            (
+                self.select == "all" and self.layer_scope != "global",
+                "`select: all` leaves nothing to layer_scope; leave layer_scope out",
+            ),
+            (
+                self.act_site == "ffn_hidden" and self.reduce == "l2_of_mean_vector",
+                "inner neurons of different layers do not correspond, so the difference of their mean vectors means "
+                "nothing: with `act_site: ffn_hidden` set reduce to mean or mean_abs",
+            ),
+        ):
+            if wrong:
+                raise ValueError(message)
+        return self
+
+
+class LayersConfig(LayerSelection):
+    """Options of Layers (§4.4), whose selected layers are trained whole, by all directions."""
+
+    layer_scope: Literal["global", "union", "vote"] = Option(
+        "global",
+        description="One set of layers by D averaged over directions; the union of the sets of each direction; or the "
+        "layers in at least `min_pairs` of them (#4). Our choice: global.",
+    )
+    loss_on: Literal["target", "all"] = Option(
+        "target", description="Tokens of the loss: the translation, or the prompt too (#25). Our choice: the target."
+    )
+
+
+class LANDeRMTConfig(LayerSelection):
     # -- which neurons (§3.2) ---------------------------------------------------------------------
     detector: Literal["taylor", "random", "namnmt", "lape"] = Option(
         "taylor",
@@ -220,27 +265,14 @@ PRESETS: dict[str, dict[str, object]] = {
 }
 
 
+def _default(name: str) -> object:
+    return LayerSelection.model_fields[name].default
+
+
 def _contradictions(c: LANDeRMTConfig) -> list[tuple[bool, str]]:
     """Combinations in which an option would do nothing, or has no meaning."""
     by_spread = c.detector in ("taylor", "random")
     return [
-        (
-            (c.select == "threshold") != (c.threshold is not None),
-            "threshold goes with `select: threshold`: give both or neither",
-        ),
-        (
-            (c.layer_scope == "vote") != (c.min_pairs is not None),
-            "min_pairs goes with `layer_scope: vote`: give both or neither",
-        ),
-        (
-            c.select == "all" and c.layer_scope != "global",
-            "`select: all` leaves nothing to layer_scope; leave layer_scope out",
-        ),
-        (
-            c.act_site == "ffn_hidden" and c.reduce == "l2_of_mean_vector",
-            "inner neurons of different layers do not correspond, so the difference of their mean vectors means "
-            "nothing: with `act_site: ffn_hidden` set reduce to mean or mean_abs",
-        ),
         (
             c.swiglu_site == "gate_and_up" and c.taylor_site == "post",
             "after the activation the scores of gate and up both equal the product's: gate_and_up needs "
@@ -293,6 +325,10 @@ def _contradictions(c: LANDeRMTConfig) -> list[tuple[bool, str]]:
         (
             c.car_phi == "normalised" and c.phi_norm == "none",
             "`phi_norm: none` leaves nothing to normalise: leave car_phi out",
+        ),
+        (
+            c.car_mode == "token_act" and c.car_phi == "normalised",
+            "with `car_mode: token_act` shares are made of each token's activations, not of Phi: leave car_phi out",
         ),
         (
             c.detector != "lape" and c.lape_quantile != 0.95,

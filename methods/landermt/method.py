@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from mtsuite.methods.landermt.charts import detection_charts, output_charts, start_charts
-from mtsuite.methods.landermt.config import LANDeRMTConfig
+from mtsuite.methods.landermt.config import LANDeRMTConfig, LayersConfig
 from mtsuite.methods.landermt.detection import Detection
 from mtsuite.methods.landermt.layer import RoutedFeedForward
 from mtsuite.methods.landermt.neuron_outputs import NeuronOutputs
@@ -238,6 +238,13 @@ class LANDeRMTGeneral(LANDeRMT):
 
 class Layers(LANDeRMT):
     """Layers (§4.4): all parameters of the selected layers are trained, without splitting or routing."""
+
+    Config = LayersConfig
+
+    @property
+    def reading(self) -> LANDeRMTConfig:
+        config: LayersConfig = self.config
+        return LANDeRMTConfig(**config.model_dump())
 
     def phases(self) -> Sequence[Phase]:
         return [phase for phase in super().phases() if not isinstance(phase, StartError | NeuronOutputs)]

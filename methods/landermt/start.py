@@ -18,7 +18,7 @@ class StartError(Probe):
 
     Shares and masks change what a selected layer puts out before a single update: the error is what training has to
     make good first.  Both norms are over all tokens of held-out sentence pairs; FFN is the same block with all
-    neurons, unscaled.  Tensors, for D directions: ``<layer>.error`` and ``<layer>.share`` (s_G), each (D).
+    neurons, unscaled.  Tensors, for D directions: ``<layer>.error`` (D).
     """
 
     name: ClassVar[str] = "start"
@@ -59,10 +59,7 @@ class StartError(Probe):
                     sums[name] += _squares(module, inputs[name], kept, direction)
             for name, (distance, norm) in sums.items():
                 errors[name].append((distance / norm.clamp_min(1e-30)).sqrt())
-        found = {f"{name}.error": torch.stack(values).float() for name, values in errors.items()}
-        for name, module in routed.items():
-            found[f"{name}.share"] = torch.tensor([module.car.share(str(d)) for d in text.directions])
-        return found
+        return {f"{name}.error": torch.stack(values).float() for name, values in errors.items()}
 
 
 def _squares(module: RoutedFeedForward, x: Tensor, kept: Tensor, direction: object) -> Tensor:

@@ -208,8 +208,21 @@ class MixMoEConfig(MethodConfig):
                 f"fuse: {self.fuse} needs features, but transform is none",
             ),
             (
-                self.router == "random" and self.top_k == "all",
-                "router: random draws top_k experts; with top_k: all there is nothing to draw, set a number",
+                self.router == "random" and not self.leaves_out(2),
+                "router: random draws top_k experts; with all experts used there is nothing to draw, set top_k to less",
+            ),
+            (
+                self.router == "random" and not self._unsaid(*_LEARNED_ALONE),
+                f"router: random learns nothing and reads no features: leave out {', '.join(_LEARNED_ALONE)}",
+            ),
+            (
+                self.router == "random" and self.rho_mode == "learned",
+                "rho_mode: learned needs router: learned; the shares of groups that a random router can have are "
+                "logsumexp (one half each), fixed and sum",
+            ),
+            (
+                self.router == "random" and self.group_prior_coef > 0,
+                "group_prior_coef: a random router cannot be pressed on; set it to 0",
             ),
             (
                 self.router == "random" and self.balance > 0,
@@ -225,15 +238,35 @@ class MixMoEConfig(MethodConfig):
                 "mt_top_k needs gate_mode: per_group; a joint gate has one top_k",
             ),
             (
-                self.axis != "causal_window" and (self.window, self.window_rank) != _defaults("window", "window_rank"),
+                self.axis != "causal_window" and not self._unsaid("window", "window_rank"),
                 f"window and window_rank belong to axis: causal_window; found axis: {self.axis}",
             ),
             (
-                self.transform == "none" and (self.part, self.bins) != _defaults("part", "bins"),
-                "part and bins are about features, but transform is none: leave them out",
+                self.transform == "none" and not self._unsaid("part", "bins", "axis", "feature_source"),
+                "part, bins, axis and feature_source are about features, but transform is none: leave them out",
             ),
             (
-                self.slices != "taylor" and (self.taylor_samples,) != _defaults("taylor_samples"),
+                self.axis == "sequence" and not self._unsaid("bins"),
+                "bins: axis: sequence uses all frequencies; leave bins out",
+            ),
+            (
+                self.mt_init != "random" and not self._unsaid("mt_down_init"),
+                f"mt_down_init belongs to mt_init: random; found mt_init: {self.mt_init}",
+            ),
+            (
+                not self._unsaid("renormalise") and not (self.leaves_out(1) or self.leaves_out(2)),
+                "renormalise: with all experts used the weights sum to one anyway; leave it out",
+            ),
+            (
+                not self.stage1 and not self._unsaid("stage1_learning_rate"),
+                "stage1_learning_rate belongs to stage 1, but stage1 is false: leave it out",
+            ),
+            (
+                not self.stage1 and self.backbone_stages == "stage1",
+                "backbone_stages: stage1 trains the rest in stage 1 alone, but stage1 is false",
+            ),
+            (
+                self.slices != "taylor" and not self._unsaid("taylor_samples"),
                 f"taylor_samples belongs to slices: taylor; found slices: {self.slices}",
             ),
             (
@@ -264,6 +297,13 @@ class MixMoEConfig(MethodConfig):
             if wrong:
                 raise ValueError(message)
         return self
+
+    def _unsaid(self, *names: str) -> bool:
+        """Whether options are as they are by default or by the preset."""
+        given = {name: field.default for name, field in type(self).model_fields.items()} | PRESETS.get(
+            self.preset or "", {}
+        )
+        return all(getattr(self, name) == given[name] for name in names)
 
     # -- what follows from the options --------------------------------------------------------------
 
@@ -301,9 +341,10 @@ class MixMoEConfig(MethodConfig):
         return any(k == 1 and size > 1 for k, size in zip(self.used, self._sizes(2), strict=False))
 
 
-def _defaults(*names: str) -> tuple[object, ...]:
-    return tuple(MixMoEConfig.model_fields[name].default for name in names)
-
+# What a random router does not have.
+_LEARNED_ALONE = (
+    "transform", "axis", "part", "bins", "feature_source", "fuse", "router_init", "mt_logit_bias", "router_stage2",
+)  # fmt: skip
 
 # Beside the defaults, which are mixmoe_safe.
 PRESETS: dict[str, dict[str, object]] = {

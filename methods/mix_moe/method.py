@@ -51,8 +51,11 @@ class MixMoE(Method):
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
         config: MixMoEConfig = self.config
-        if config.layers != "all" and not (config.layers and set(config.layers) <= set(range(layers))):
+        chosen = () if config.layers == "all" else config.layers
+        if config.layers != "all" and not (chosen and set(chosen) <= set(range(layers))):
             raise MethodError(f"layers: expected numbers from 0 to {layers - 1}; found {config.layers}.")
+        if len(set(chosen)) < len(chosen):
+            raise MethodError(f"layers: expected every layer once; found {config.layers}.")
         if config.balance and config.balance_form == "switch" and not config.leaves_out(2):
             raise MethodError(
                 "balance: with all experts used the Switch balance loss is constant and does nothing; set "
@@ -71,7 +74,7 @@ class MixMoE(Method):
         return "; ".join(notes)
 
     def mark(self) -> str:
-        return "leaky" if self.config.axis in LEAKY_AXES and self.config.transform != "none" else ""
+        return "leaky" if self.config.axis in LEAKY_AXES else ""  # without features no such axis is accepted
 
     # -- surgery ------------------------------------------------------------------------------------------
 

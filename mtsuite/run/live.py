@@ -19,6 +19,7 @@ from mtsuite.run.progress import (
     Clock,
     Progress,
     TimeLeft,
+    again_text,
     describe_values,
     duration,
     failure_text,
@@ -83,6 +84,11 @@ class LiveProgress(Progress):
     def job_waiting(self, job: Job) -> None:
         self.job_progress(job, {"text": "another run is making it; waiting"})
 
+    def job_again(self, job: Job, why: str) -> None:
+        self.left.stop(job)
+        self._remove(job)
+        self.note(again_text(job, why))
+
     def job_done(self, job: Job, seconds: float, *, elsewhere: bool = False) -> None:
         self._settle(job)
         if self.level >= VERBOSE:
@@ -126,6 +132,9 @@ class LiveProgress(Progress):
     def _settle(self, job: Job) -> None:
         self.left.settle(job)
         self.settled += 1
+        self._remove(job)
+
+    def _remove(self, job: Job) -> None:
         task = self.tasks.pop(job.key, None)
         if task is not None:
             self.bars.remove_task(task)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,10 @@ Events = queue.SimpleQueue[tuple["WorkerProcess", dict[str, Any]]]
 
 
 class WorkerProcess:
-    """One ``python -m mtsuite.run.worker``; ``slot`` is its place in the pool."""
+    """One ``python -m mtsuite.run.worker``; ``slot`` is its place in the pool, ``device`` its accelerator or empty."""
 
-    def __init__(self, slot: int, events: Events, environment: Mapping[str, str]) -> None:
-        self.slot = slot
+    def __init__(self, slot: int, events: Events, environment: Mapping[str, str], device: str = "") -> None:
+        self.slot, self.device = slot, device
         self.ready = False
         self.last_inputs: frozenset[str] = frozenset()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (read when the worker has ended)
@@ -115,15 +115,36 @@ class Pool:
         self._gpus = gpus
         self._base = worker_environment(threads, offline)
 
-    def start(self) -> WorkerProcess:
-        """Start a worker in a free slot."""
-        slot = min(set(range(self.size)) - set(self.workers))
+    def device(self, slot: int) -> str:
+        """The accelerator of the worker in a slot; empty where there is none."""
+        return self._gpus[slot % len(self._gpus)] if self._gpus else ""
+
+    def has_room(self, closed: Collection[str] = ()) -> bool:
+        """Whether a worker can be started on a device that is not among ``closed``."""
+        return bool(self._free(closed))
+
+    def start(self, closed: Collection[str] = ()) -> WorkerProcess:
+        """Start a worker in a free slot whose device is not among ``closed``."""
+        slot = min(self._free(closed))
         environment = dict(self._base)
         if self._gpus:
-            environment["CUDA_VISIBLE_DEVICES"] = self._gpus[slot % len(self._gpus)]
-        worker = WorkerProcess(slot, self.events, environment)
+            environment["CUDA_VISIBLE_DEVICES"] = self.device(slot)
+        worker = WorkerProcess(slot, self.events, environment, self.device(slot))
         self.workers[slot] = worker
         return worker
+
+    def fresh(self, device: str) -> WorkerProcess:
+        """A new worker on a device whose workers are all idle: they end, as the models that they keep take memory."""
+        for worker in [worker for worker in self.workers.values() if worker.device == device]:
+            self.retire(worker)
+        return self.start({self.device(slot) for slot in range(self.size)} - {device})
+
+    def beside(self, worker: WorkerProcess) -> bool:
+        """Whether another worker shares the worker's device."""
+        return any(other is not worker and other.device == worker.device for other in self.workers.values())
+
+    def _free(self, closed: Collection[str]) -> list[int]:
+        return [s for s in range(self.size) if s not in self.workers and self.device(s) not in closed]
 
     def forget(self, worker: WorkerProcess) -> None:
         """Free the slot of a worker that has ended."""

@@ -38,6 +38,9 @@ class Progress:
     def job_waiting(self, job: Job) -> None:
         """Another run is making ``job``; its worker waits for that."""
 
+    def job_again(self, job: Job, why: str) -> None:
+        """``job`` has stopped since it shares its accelerator; it starts again when it has it for itself."""
+
     def job_done(self, job: Job, seconds: float, *, elsewhere: bool = False) -> None:
         """``job`` is done; ``elsewhere`` when another run made it meanwhile."""
 
@@ -83,6 +86,10 @@ class TimeLeft:
         if isinstance(step, int | float) and isinstance(total, int | float) and total > 0:
             self.running[job.key] = (job.cost, min(1.0, max(0.0, step / total)))
 
+    def stop(self, job: Job) -> None:
+        """``job`` has stopped, and nothing of it is done."""
+        self.running.pop(job.key, None)
+
     def settle(self, job: Job) -> None:
         """``job`` needs no more time."""
         self.running.pop(job.key, None)
@@ -123,8 +130,9 @@ class PlainProgress(Progress):
             self.say(f"{jobs_text(len(todo))} to run, {cached} already done")
 
     def job_started(self, job: Job) -> None:
-        self.number += 1
-        self.numbers[job.key] = self.number
+        if job.key not in self.numbers:  # else it starts again
+            self.number += 1
+            self.numbers[job.key] = self.number
         self.spoken[job.key] = self.clock()
         self.left.start(job)
         # Of hundreds of short jobs the end alone is worth a line.
@@ -146,6 +154,11 @@ class PlainProgress(Progress):
     def job_waiting(self, job: Job) -> None:
         if self.level > QUIET:
             self.say(f"{self._place(job)} {job.label}: another run is making it; waiting")
+
+    def job_again(self, job: Job, why: str) -> None:
+        self.left.stop(job)
+        if self.level > QUIET:
+            self.say(f"{self._place(job)} {again_text(job, why)}")
 
     def job_done(self, job: Job, seconds: float, *, elsewhere: bool = False) -> None:
         self.left.settle(job)
@@ -243,6 +256,11 @@ def failure_text(job: Job, message: str, folder: Path) -> str:
     """The first line of an error and where the rest lies."""
     first = message.strip().splitlines()[0] if message.strip() else "unknown error"
     return f"{job.label}: FAILED: {first} (traceback and log in {folder})"
+
+
+def again_text(job: Job, why: str) -> str:
+    """Why a job starts once more, and how that is avoided."""
+    return f"{job.label}: {why}; once more when no other job uses it (fewer jobs at once: --jobs)"
 
 
 def trace_text(folder: Path) -> str:

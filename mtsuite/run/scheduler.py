@@ -13,6 +13,7 @@ from typing import Any
 
 from mtsuite.errors import MTSuiteError, StoreError
 from mtsuite.plan.graph import Job, Plan
+from mtsuite.run.crowded import Crowded
 from mtsuite.run.disk import NoSpaceError
 from mtsuite.run.machine import usable_cores, visible_gpus
 from mtsuite.run.order import choose, critical_paths, dependants, wanted
@@ -56,11 +57,12 @@ def run_plan(
 
     ``workers`` is the number of processes (default: one a CUDA device, else one a core up to eight).
     A job computes with ``cores // workers`` threads, an ``exclusive`` one runs alone with all cores;
-    on a machine with CUDA devices each worker has a device of its own and nothing runs alone.  With
-    ``only_keys`` only those jobs and what they need are run.  ``functions`` maps kinds to
-    ``module:name`` or ``file.py:name`` instead of the function of the kind (for tests and launchers).
-    ``failed`` has failed before the run; it counts like what fails in it.  ``as_it_is`` are keys whose
-    output is taken as it is, with holes too, instead of being made again.
+    on a machine with CUDA devices each worker has one of them (several share one where there are more
+    workers) and nothing runs alone but a job that found too little memory beside others: it is tried
+    again when its device is empty.  With ``only_keys`` only those jobs and what they need are run.
+    ``functions`` maps kinds to ``module:name`` or ``file.py:name`` instead of the function of the kind
+    (for tests and launchers).  ``failed`` has failed before the run; it counts like what fails in it.
+    ``as_it_is`` are keys whose output is taken as it is, with holes too, instead of being made again.
 
     Raises ``StoreError`` when the store cannot be written or its disk is full (what is finished is
     kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
@@ -117,7 +119,7 @@ class _Run:
         self.ready = [key for key in todo if not self.missing[key]]
         self.running: dict[WorkerProcess, tuple[str, float]] = {}
         self.alone = False
-        self.cramped: set[str] = set()  # found too little memory beside other jobs: each gets one more try, alone
+        self.crowded = Crowded()
         self.stop: MTSuiteError | None = None
         self.unstarted = 0
 
@@ -155,13 +157,19 @@ class _Run:
 
     def _dispatch(self) -> None:
         """Start jobs as long as there is a job and a place for it."""
-        while self.ready and not self.alone and len(self.running) < self.pool.size:
+        while (again := self.crowded.next({worker.device for worker in self.running})) is not None:
+            self._start(again[0], self.pool.fresh(again[1]))
+        while self.ready and not self.alone:
+            closed = self.crowded.closed()
+            idle = [w for w in self.pool.workers.values() if w not in self.running and w.device not in closed]
+            if not idle and not self.pool.has_room(closed):
+                return
             candidates = self._candidates()
             if not candidates:
                 return
-            idle = [worker for worker in self.pool.workers.values() if worker not in self.running]
             key, number = choose(candidates, [worker.last_inputs for worker in idle], self.jobs, self.length)
-            self._start(key, idle[number] if number is not None else self.pool.start())
+            self.ready.remove(key)
+            self._start(key, idle[number] if number is not None else self.pool.start(closed))
 
     def _candidates(self) -> list[str]:
         """Jobs that may start now, in plan order.
@@ -179,20 +187,16 @@ class _Run:
         return [key for key in self.ready if not self._exclusive(key) and self.jobs[key].cost <= left]
 
     def _exclusive(self, key: str) -> bool:
-        return key in self.cramped or (self.jobs[key].exclusive and not self.own_device)
+        return self.jobs[key].exclusive and not self.own_device
 
     def _start(self, key: str, worker: WorkerProcess) -> None:
         job = self.jobs[key]
-        self.ready.remove(key)
         paths = {
             role: str(self.store.folder(needed, self.jobs[needed].kind).absolute())
             for role, needed in job.inputs.items()
             if needed not in self.lost
         }
         self.alone = self._exclusive(key)
-        if key in self.cramped:  # models that the others keep loaded take memory too
-            for other in [w for w in self.pool.workers.values() if w is not worker]:
-                self.pool.retire(other)
         message = {
             "job": {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs), "key": key},
             "paths": paths,
@@ -234,10 +238,10 @@ class _Run:
                 self._release(worker)
                 self._done(job, event)
             elif name == "failed":
-                beside = len(self.pool.workers) > 1
                 self._release(worker)
-                if event.get("no_memory") and beside and job.key not in self.cramped:
-                    self._once_more(job)
+                crowded = event.get("no_memory") and self.pool.beside(worker)
+                if crowded and self.crowded.turned_away(job.key, worker.device):
+                    self.progress.job_again(job, "the accelerator's memory is full")
                 else:
                     self._failed(job, event)
 
@@ -250,7 +254,7 @@ class _Run:
             self.progress.job_printed(job, str(first), int(lines), folder / "log.txt")
 
     def _release(self, worker: WorkerProcess) -> None:
-        del self.running[worker]
+        self.crowded.settled(self.running.pop(worker)[0])
         self.alone = False
 
     def _done(self, job: Job, event: Mapping[str, Any]) -> None:
@@ -274,16 +278,6 @@ class _Run:
         if event.get("no_space"):
             self.stop = NoSpaceError(message)
         self._settle(job.key)
-
-    def _once_more(self, job: Job) -> None:
-        """Several jobs share an accelerator, and this one found no room beside them: it waits until it is alone."""
-        self.cramped.add(job.key)
-        self.ready.append(job.key)
-        self.ready.sort(key=lambda name: self.position[name])
-        self.progress.note(
-            f"{job.label}: the accelerator's memory is full; once more when no other job uses it "
-            "(fewer jobs at once: --jobs)"
-        )
 
     def _died(self, worker: WorkerProcess, event: Mapping[str, Any]) -> None:
         """A worker has ended by itself: its job failed, its slot is free."""

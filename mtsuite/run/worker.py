@@ -312,7 +312,7 @@ def describe(error: BaseException, where: Path) -> dict[str, Any]:
     if full and not isinstance(error, StoreError):
         named = getattr(error, "filename", None)
         error = no_space(Path(named) if isinstance(named, str) else where)
-    no_memory = type(error).__name__ == "OutOfMemoryError"  # torch's; torch is not imported for jobs without it
+    no_memory = accelerator_is_full(error)
     if no_memory:
         error = MTSuiteError(memory_text(str(error)))
     user_error = isinstance(error, MTSuiteError)
@@ -326,6 +326,17 @@ def describe(error: BaseException, where: Path) -> dict[str, Any]:
         "no_memory": no_memory,
         "where": "" if user_error else raised_at(error),
     }
+
+
+def accelerator_is_full(error: BaseException) -> bool:
+    """Whether an exception says that an accelerator's memory is full (without importing torch for jobs without it)."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return True
+    # cuBLAS and the driver report it as plain runtime errors.
+    said = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        ("cuda" in said and "out of memory" in said) or "alloc_failed" in said  # CUBLAS_…, CUDNN_STATUS_ALLOC_FAILED
+    )
 
 
 def memory_text(said: str) -> str:

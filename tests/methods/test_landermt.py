@@ -40,6 +40,9 @@ def config(**options: Any) -> LANDeRMTConfig:
     [
         ({"select": "threshold"}, "threshold goes with"),
         ({"threshold": 0.1}, "threshold goes with"),
+        ({"select": "all", "k": 2}, "k goes with `select: topk`"),
+        ({"select": "threshold", "threshold": 0.1, "k": 2}, "k goes with `select: topk`"),
+        ({"car_mode": "token_act", "car_phi": "normalised"}, "not of Phi"),
         ({"layer_scope": "vote"}, "min_pairs goes with"),
         ({"min_pairs": 2}, "min_pairs goes with"),
         ({"select": "all", "layer_scope": "union"}, "leaves nothing to layer_scope"),

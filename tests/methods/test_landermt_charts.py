@@ -141,10 +141,30 @@ def test_the_layer_of_figures_12_and_13_can_be_chosen(labs: dict[str, tuple[Meth
         assert charts[0].series[0].y == tuple(outputs[f"{layer}.general"][outputs["language"] == 0][:, 1].tolist())
     other = next(i for i in range(4) if i not in routed)
     chosen = LANDeRMT.Config.model_validate({**config, "cluster_layer": other + 1})
-    with pytest.raises(MethodError, match=f"expected a selected layer.*found {other + 1}"):
-        output_charts(outputs, tensors, artefacts.directions("detection"), chosen)
+    charts = output_charts(outputs, tensors, artefacts.directions("detection"), chosen)
+    assert charts[0].title == charts_of((method, artefacts))["clusters-general"].title
+    assert f"for layer {other + 1}, which cluster_layer names, is not selected" in charts[0].about
     with pytest.raises(MethodError, match="the model has 4"):
         LANDeRMT(LANDeRMT.Config.model_validate({"k": 2, "cluster_layer": 5})).check(4, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({}, "by Phi;"),
+        ({"car_mode": "learned"}, "as trained"),
+        ({"car_mode": "token"}, "each token's own share starts"),
+        ({"car_mode": "token_act"}, None),
+        ({"car_mode": "half"}, None),
+        ({"car_mode": "off"}, None),
+    ],
+)
+def test_shares_are_drawn_where_a_layer_has_one(options: dict[str, Any], says: str | None) -> None:
+    outputs = {"1.share": torch.tensor([0.25]), "language": torch.tensor([0, 1]), "aligned": torch.tensor(1)}
+    direction: Any = ("en", "de")
+    charts = output_charts(outputs, {}, [direction], LANDeRMT.Config(k=2, **options))
+    assert [chart.name for chart in charts] == ["car"] * (says is not None)
+    assert says is None or says in charts[0].about
 
 
 def test_what_only_figures_read_trains_nothing_anew() -> None:

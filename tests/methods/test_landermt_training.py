@@ -13,6 +13,7 @@ from mtsuite.methods.adapter import AdapterConfig, bottleneck_width
 from mtsuite.methods.landermt import LANDeRMT, LANDeRMTGeneral, LANDeRMTSpecific, Layers
 from mtsuite.methods.landermt.method import routed_blocks
 from mtsuite.methods.lora import LoRA
+from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import nn
 
@@ -182,6 +183,20 @@ def test_layers_trains_exactly_k_blocks(artefacts: Artefacts) -> None:
     assert rest == sum(p.numel() for layer in decoder_layers(model) for p in layer.parameters() if p.requires_grad)
 
 
+@pytest.mark.parametrize("options", [{"layer_scope": "per_pair"}, {"epsilon": 0.5}, {"car_mode": "off"}])
+def test_layers_refuses_what_it_does_not_read(options: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Layers.Config.model_validate(options)
+
+
+def test_layers_looks_at_what_landermt_looks_at() -> None:
+    """One detection serves both rows."""
+    one, two = (cls(cls.Config(k=2)).phases()[0] for cls in (LANDeRMT, Layers))
+    assert one == two
+    settings = {phase.settings for phase in Layers().phases() if isinstance(phase, Train)}
+    assert settings == {tuple(Layers.Config.model_fields)}
+
+
 def test_active_parameters_by_hand(artefacts: Artefacts) -> None:
     method = LANDeRMT(SPLIT)
     model = train(method, artefacts, steps=0)
@@ -264,7 +279,8 @@ def test_the_model_starts_from_the_base(options: dict[str, Any], family: str, ar
         save_file(
             {n: t.contiguous() for n, t in tensors.items()}, artefacts.folders["detection"] / "tensors.safetensors"
         )
-    method = LANDeRMT(LANDeRMT.Config.model_validate({"k": 2, "epsilon": 0.6, **options}))
+    k = {} if "select" in options else {"k": 2}
+    method = LANDeRMT(LANDeRMT.Config.model_validate({"epsilon": 0.6, **k, **options}))
     model, base = train(method, artefacts, steps=0, family=family), tiny_model(family)
     batch = Stream(EN_DE).update()[0]
     for direction in (EN_DE, Direction("it", "zh"), None):
@@ -294,7 +310,10 @@ COUNTED: list[dict[str, Any]] = [
 def test_planned_parameters_are_those_that_are_trained(
     cls: type[LANDeRMT], options: dict[str, Any], artefacts: Artefacts
 ) -> None:
-    method = cls(LANDeRMT.Config.model_validate({"k": 2, "epsilon": 0.7, **options}))
+    told = {"epsilon": 0.7, **({} if "select" in options else {"k": 2}), **options}
+    if cls is Layers:
+        told = {name: value for name, value in told.items() if name in Layers.Config.model_fields}
+    method = cls(cls.Config.model_validate(told))
     model = train(method, artefacts, steps=0)
     if "lape" in options.values() and cls in (LANDeRMTSpecific, LANDeRMTGeneral):
         with pytest.raises(MethodError, match="known after the detection"):

@@ -211,12 +211,15 @@ def test_a_checkpoint_says_which_neurons_its_experts_hold(tmp_path: Path) -> Non
         return method, method.attach(tiny_model("llama"), Artefacts({}), "mt-experts")
 
     method, model = attached()
-    method.trainable(model, method.phases()[-2])  # type: ignore[arg-type]
+    blocks = feed_forward_blocks(tiny_model("llama"))
     method.save(model, tmp_path)
     saved = load_slices(tmp_path / "slices.safetensors")
     assert set(saved) == {0, 1, 2, 3}
-    for layer, slices in saved.items():
-        assert sorted(torch.cat(slices).tolist()) == list(range(block_of("llama").neurons)), layer
+    for (layer, slices), mixed in zip(saved.items(), layers_of(model), strict=True):
+        assert sorted(torch.cat(slices).tolist()) == list(range(blocks[layer].neurons)), layer
+        for neurons, expert in zip(slices, mixed.lm, strict=True):  # the saved numbers are those of its rows
+            torch.testing.assert_close(expert.up, blocks[layer].up.weight[neurons])
+            torch.testing.assert_close(expert.down, blocks[layer].down.weight[:, neurons])
     method.load(model, tmp_path)
     for options in ({"slices": "contiguous"}, {"lm_experts": 4}):
         other, wrong = attached(**options)

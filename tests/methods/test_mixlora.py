@@ -204,6 +204,9 @@ def test_padding_does_not_count_in_the_balance_loss(text: Any) -> None:
 def test_more_choices_than_experts_are_refused() -> None:
     with pytest.raises(ValidationError, match="top_k is 5, but there are 4 experts"):
         config(experts=4, top_k=5)
+    with pytest.raises(ValidationError, match="balance loss is constant"):
+        config(experts=2, balance_counts="all")
+    config(experts=2)  # counts first choices, whose shares differ
 
 
 def test_chart_of_the_load(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_layer_against_the_dense_loop(family: str, k: int) -> None:
 @pytest.mark.parametrize("family", ["bloom", "llama", "gpt2", "opt"])
 @pytest.mark.parametrize("k", [2, 4])
 def test_copies_are_the_base_for_any_gate(family: str, k: int, text: Any) -> None:
-    _, model = attached(family, top_k=k)
+    _, model = attached(family, top_k=k, **({"balance": 0} if k == 4 else {}))
     for mixture in mixtures(model):
         nn.init.normal_(next(mixture.gate.parameters()), std=5.0)
     batch = tiny_batch(text, TRAINED[0])
@@ -252,6 +252,9 @@ def test_every_so_many_layers(every: int, layers: list[int]) -> None:
 def test_what_cannot_be_is_said() -> None:
     with pytest.raises(ValidationError, match="top_k is 5, but there are 4 experts"):
         config(top_k=5)
+    with pytest.raises(ValidationError, match="balance loss is constant"):
+        config(top_k=4)
+    config(top_k=4, balance=0)
     with pytest.raises(MethodError, match="every_k_layers is 5, but the model has 4 layers"):
         MoELPR(config(every_k_layers=5)).check(4, ())
 
@@ -261,7 +264,7 @@ def test_what_cannot_be_is_said() -> None:
 
 @pytest.mark.parametrize("k", [1, 2, 4])
 def test_active_parameters_by_hand(k: int) -> None:
-    method, model = attached("llama", top_k=k)
+    method, model = attached("llama", top_k=k, **({"balance": 0} if k == 4 else {}))
     base = sum(p.numel() for p in tiny_model("llama").parameters())
     expert, router = 3 * 16 * 32, 4 * 16
     assert sum(p.numel() for p in model.parameters()) == base + 4 * (3 * expert + router)

@@ -98,7 +98,7 @@ def test_it_measures_by_direction_and_trains_everything(artefacts: Artefacts) ->
     assert isinstance(probe, Probe)
     assert isinstance(train, Train)
     assert probe.model_dump()["awareness"] == "direction"
-    assert probe.model_dump()["site"] == "pre"  # fc1's output, as the released code reads it
+    assert probe.model_dump()["site"] == "pre_gate_and_up"  # fc1's output, as the released code reads it
     after = NAMNMT(NAMNMT.Config.model_validate({"taylor_site": "post"})).phases()[0]
     assert isinstance(after, Probe)
     assert after.model_dump()["site"] == "post"

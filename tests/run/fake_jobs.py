@@ -61,6 +61,19 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             raise OutOfMemoryError("CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has 79 GiB. Try something")
     elif what == "no-memory":
         raise OutOfMemoryError("CUDA out of memory. Tried to allocate 24.00 MiB. GPU 0 has 79 GiB. Try something")
+    elif what == "crowded-again":  # finds no memory the first time; then another device's job must still run
+        tried, other, flag = Path(spec["tried"]), Path(spec["other"]), Path(spec["flag"])
+        while not other.exists() or (not tried.exists() and not flag.exists()):
+            time.sleep(0.01)
+        if not tried.exists():
+            tried.touch()
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`")
+        assert not flag.exists(), "the neighbour on the same device still runs"
+        Path(spec["done"]).touch()
+    elif what == "until":
+        Path(spec["flag"]).touch()
+        while not Path(spec["end"]).exists():
+            time.sleep(0.01)
     elif what == "busy":
         flag = Path(spec["flag"])
         flag.touch()

@@ -104,6 +104,40 @@ def test_live_bars(level: int) -> None:
     assert ("train [b]lora[/b]: done in 30 s" in text) == (level == VERBOSE)
 
 
+def test_a_job_that_starts_again_keeps_its_number_and_loses_its_bar() -> None:
+    why = "the accelerator's memory is full"
+    screen, file = console()
+    clock = Clock()
+    plain = PlainProgress(screen, clock=clock)
+    live = LiveProgress(console(terminal=True)[0], clock=clock)
+    live.bars.live.auto_refresh = False
+    for progress in (plain, live):
+        progress.begin([A, B], 0)
+        progress.job_started(A)
+        progress.job_progress(A, {"step": 50, "total": 100})
+        progress.job_again(A, why)
+        assert progress.left.running == {}
+        progress.job_started(B)
+    assert list(live.tasks) == [B.key]
+    assert len(live.bars.tasks) == 2  # all jobs, and B
+    for progress in (plain, live):
+        progress.job_started(A)
+        progress.job_done(A, 30.0)
+        progress.job_done(B, 10.0)
+        progress.end(Outcome(done=[A, B], seconds=40.0))
+    assert live.settled == 2
+    assert file.getvalue().splitlines() == [
+        "2 jobs to run, 0 already done",
+        "[1/2] train [b]lora[/b]: started",
+        f"[1/2] train [b]lora[/b]: {why}; once more when no other job uses it (fewer jobs at once: --jobs)",
+        "[2/2] score en-de: started",
+        "[1/2] train [b]lora[/b]: started",
+        "[1/2] train [b]lora[/b]: done in 30 s",
+        "[2/2] score en-de: done in 10 s",
+        "2 done in 40 s",
+    ]
+
+
 def test_nothing_to_do() -> None:
     screen, file = console()
     progress = PlainProgress(screen)

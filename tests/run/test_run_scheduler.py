@@ -13,10 +13,12 @@ import pytest
 from mtsuite.errors import MTSuiteError, StoreError
 from mtsuite.plan.graph import Job
 from mtsuite.run import pool, scheduler
+from mtsuite.run.crowded import Crowded
 from mtsuite.run.machine import usable_cores
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome
 from mtsuite.run.store import Store
+from mtsuite.run.worker import accelerator_is_full, describe
 
 from .conftest import alive, job, plan_of, until
 
@@ -263,15 +265,64 @@ def test_a_job_without_room_waits_until_it_is_alone(store: Store, run: Run, tmp_
     after = job("after", {"in": crowded.key})
     told: list[str] = []
 
-    class Notes(Progress):
-        def note(self, text: str) -> None:
-            told.append(text)
+    class Again(Progress):
+        def job_again(self, job: Job, why: str) -> None:
+            told.append(f"{job.label}: {why}")
 
-    outcome = run(plan_of(busy, crowded, after), workers=2, progress=Notes())
+    outcome = run(plan_of(busy, crowded, after), workers=2, progress=Again())
     assert outcome.complete
     assert names(outcome.done) == ["busy", "crowded", "after"]
-    assert [text for text in told if "crowded: the accelerator's memory is full" in text] == told != []
+    assert told == ["crowded: the accelerator's memory is full"]
     assert not store.failed_path(crowded).exists()
+
+
+def test_a_crowded_job_waits_for_its_own_device_only(
+    store: Store, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scheduler, "visible_gpus", lambda: ["0", "1"])
+    # Slots 0 and 2 share device 0.  The job on device 1 ends only after the second try has ended.
+    flag, done, other = tmp_path / "flag", tmp_path / "done", tmp_path / "other"
+    crowded = job(
+        "crowded", do="crowded-again", tried=str(tmp_path / "tried"), flag=str(flag), other=str(other), done=str(done)
+    )
+    elsewhere = job("elsewhere", do="until", flag=str(other), end=str(done))
+    neighbour = job("neighbour", do="busy", flag=str(flag), seconds=1.0)
+    outcome = run(plan_of(crowded, elsewhere, neighbour), workers=3)
+    assert outcome.complete
+    assert names(outcome.done) == ["neighbour", "crowded", "elsewhere"]
+
+
+def test_crowded_devices() -> None:
+    crowded = Crowded()
+    assert crowded.next(()) is None
+    assert crowded.turned_away("a", "0")
+    assert crowded.turned_away("b", "0")
+    assert set(crowded.closed()) == {"0"}
+    assert crowded.next({"0", "1"}) is None
+    assert crowded.next({"1"}) == ("a", "0")
+    assert crowded.next({"0", "1"}) is None
+    crowded.settled("a")
+    assert set(crowded.closed()) == {"0"}
+    assert crowded.next(()) == ("b", "0")
+    crowded.settled("b")
+    assert set(crowded.closed()) == set()
+    assert not crowded.turned_away("a", "1")
+
+
+@pytest.mark.parametrize(
+    ("error", "full"),
+    [
+        (RuntimeError("CUDA error: out of memory"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDA error: device-side assert triggered"), False),
+        (RuntimeError("out of memory of the old model"), False),
+        (ValueError("CUDA out of memory"), False),
+    ],
+)
+def test_what_says_that_an_accelerator_is_full(error: Exception, full: bool) -> None:
+    assert accelerator_is_full(error) is full
+    assert describe(error, Path("x"))["no_memory"] is full
 
 
 @pytest.mark.parametrize("workers", [1, 2])
