@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import ClassVar, NamedTuple
 
 import torch
+from mtsuite.methods.dispatch import mix
 from torch import Tensor, nn
 
 from mtsuite.data.batches import IGNORED, Batch, Text
@@ -49,28 +50,34 @@ class Expert(nn.Module):
 
 
 class Mixture(nn.Module):
-    """A gate and its experts in the place of a feed-forward block; c is ``scale``.
+    """A gate and its experts in the place of a feed-forward block; c is ``scale``, and ``gate.k`` experts are chosen.
 
     ``weighed`` false: every chosen expert counts fully, whatever its weight.
     """
 
-    def __init__(self, experts: Sequence[Expert], gate: nn.Module, scale: float = 1.0, *, weighed: bool = True) -> None:
+    def __init__(self, experts: Sequence[nn.Module], gate: nn.Module, scale: float = 1.0, *, weighed: bool = True):
         super().__init__()
         self.experts = nn.ModuleList(experts)
         self.gate = gate
+        self.k: int = gate.k  # type: ignore[assignment]
         self.scale, self.weighed = scale, weighed
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.reshape(-1, x.shape[-1])
+        numbers, weights = self.choices(x)
+        return mix(self.experts, flat, numbers, weights).reshape(x.shape).to(x.dtype)
+
+    def choices(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Numbers of the experts of every token (n, k) and what they count, c included; None and (n, experts): all."""
         with torch.autocast(x.device.type, enabled=False):  # routing is decided in float32
-            weights = self.gate(x).weights.reshape(len(flat), -1)
-            weights = self.scale * (weights if self.weighed else (weights > 0).float())
-        y = torch.zeros_like(flat, dtype=torch.float32)
-        for expert, weight in zip(self.experts, weights.unbind(-1), strict=True):
-            tokens = weight.nonzero().squeeze(-1)
-            if len(tokens):
-                y.index_add_(0, tokens, expert(flat[tokens]).float() * weight[tokens].unsqueeze(-1))
-        return y.reshape(x.shape).to(x.dtype)
+            weights: Tensor = self.gate(x).weights.reshape(-1, len(self.experts))
+            numbers = None
+            if self.k < len(self.experts):
+                # A weight that has become zero in float32 leaves a place to any expert: it counts nothing.
+                ranked = weights.detach().sort(dim=-1, descending=True, stable=True)
+                numbers = ranked.indices[:, : self.k]
+                weights = weights.gather(1, numbers)
+            return numbers, self.scale * (weights if self.weighed else (weights > 0).float())
 
 
 def chosen(scores: Tensor, k: int) -> Tensor:

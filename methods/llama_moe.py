@@ -200,7 +200,7 @@ class NoisyTopKGate(nn.Module):
     def __init__(self, hidden: int, config: LLaMAMoEConfig) -> None:
         super().__init__()
         experts = config.experts
-        self.config = config
+        self.config, self.k = config, config.top_k
         first = nn.Linear(hidden, experts, bias=False)
         if config.gate == "linear":
             nn.init.zeros_(first.weight)
@@ -213,7 +213,7 @@ class NoisyTopKGate(nn.Module):
             nn.init.zeros_(self.noise.weight)
 
     def forward(self, x: Tensor) -> Routing:
-        k = self.config.top_k
+        k = self.k
         clean = self.logits(x.float())
         if self.noise is None or not self.training:
             used = chosen(clean, k)

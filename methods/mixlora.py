@@ -4,8 +4,8 @@
     E_j(x) = W_down^j (act(W_gate^j x) * W_up^j x),      W^j = W + (alpha / r) B_j A_j
 
 Ungated blocks have no W_gate.  W x is computed once for all experts (§3.3), and so is W_down, because it is linear:
-y = W_down h + sum_j (alpha / r) B_j A_j h_j with h_j = p~_j act(…) and h = sum_j h_j.  The attention's maps have
-a low-rank update each.
+y = W_down h + sum_j p~_j (alpha / r) B_j A_j h_j with h_j = act(…) … and h = sum_j p~_j h_j.  The attention's maps
+have a low-rank update each.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
+from mtsuite.methods.dispatch import Dispatch
 from mtsuite.methods.experts import (
     Expert,
     Mixture,
@@ -174,22 +175,21 @@ class LowRankMixture(Mixture):
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.reshape(-1, x.shape[-1])
-        with torch.autocast(x.device.type, enabled=False):  # routing is decided in float32
-            weights = self.gate(x).weights.reshape(len(flat), -1)
+        numbers, weights = self.choices(x)
+        if numbers is None:
+            numbers = torch.arange(len(self.experts), device=x.device).expand_as(weights)
+        sent = Dispatch(numbers, len(self.experts))
+        here = sent.out(flat)
+
+        def updated(once: Tensor, name: str) -> Tensor:
+            """W^j x of every choice: W x, computed once for all experts, and the chosen expert's update."""
+            updates = [getattr(e, name)(rows) for e, rows in zip(self.experts, here, strict=True) if len(rows)]
+            return sent.rows(once) + torch.cat(updates).to(once.dtype)
+
         once, act, linear = self.shared, self._activation[0], nn.functional.linear
-        up = linear(flat, once.up, once.up_bias)
-        gate = None if once.gate is None else linear(flat, once.gate, once.gate_bias)
-        h = torch.zeros_like(up, dtype=torch.float32)
-        y = torch.zeros_like(flat, dtype=torch.float32)
-        for expert, weight in zip(self.experts, weights.unbind(-1), strict=True):
-            tokens = weight.nonzero().squeeze(-1)
-            if not len(tokens):
-                continue  # and so without gradient
-            here = flat[tokens]
-            a = up[tokens] + expert.up(here).to(up.dtype)
-            a = act(a) if gate is None else act(gate[tokens] + expert.gate(here).to(up.dtype)) * a
-            h_j = weight[tokens].unsqueeze(-1) * a.float()
-            h.index_add_(0, tokens, h_j)
-            y.index_add_(0, tokens, expert.down(h_j).float())
-        y = y + linear(h.to(up.dtype), once.down, once.down_bias).float()
-        return y.reshape(x.shape).to(x.dtype)
+        up = updated(linear(flat, once.up, once.up_bias), "up")
+        gate = None if once.gate is None else updated(linear(flat, once.gate, once.gate_bias), "gate")
+        a = act(up) if gate is None else act(gate) * up
+        lows = [e.down(rows) for e, rows in zip(self.experts, sent.split(a), strict=True) if len(rows)]
+        h, y = sent.back(a, weights), sent.back(torch.cat(lows), weights)
+        return (linear(h, once.down, once.down_bias) + y.to(h.dtype)).reshape(x.shape).to(x.dtype)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from mtsuite.methods.dispatch import mix
 from mtsuite.methods.experts import sliced
 from mtsuite.methods.mix_moe.config import MixMoEConfig
-from mtsuite.methods.mix_moe.mixture import mix
 from mtsuite.methods.mix_moe.reading import Reading
 from mtsuite.methods.mix_moe.router import Router, Routes
 from mtsuite.methods.mix_moe.slices import deal, translation_experts

@@ -28,9 +28,11 @@ AXES: dict[str, dict[str, Any]] = {
 
 def model_of(family: str, **options: Any) -> nn.Module:
     """A model whose routes matter: strong random routers, translation experts that say something."""
-    strong = {"init_std": 0.5, "router_init": "normal", "mt_down_init": "normal", "mt_logit_bias": 0.0, **options}
+    strong: dict[str, Any] = {"init_std": 0.5, "mt_down_init": "normal"}
+    if options.get("router") != "random":
+        strong |= {"router_init": "normal", "mt_logit_bias": 0.0}
     torch.manual_seed(0)
-    model = MixMoE(MixMoEConfig.model_validate(strong)).attach(tiny_model(family), Artefacts(), "mt-experts").eval()
+    model = MixMoE(MixMoEConfig.model_validate({**strong, **options})).attach(tiny_model(family), Artefacts(), "mt-experts").eval()
     with torch.no_grad():
         for layer in layers_of(model):
             for parameter in layer.router.parameters():
