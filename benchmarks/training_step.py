@@ -26,8 +26,8 @@ from mtsuite.data.batches import Batch, Text
 from mtsuite.method import Artefacts, Method, Probe, Train
 from mtsuite.registry import configure, find_method, registered
 from mtsuite.testing import TRAINED, VOCABULARY, tiny_model, tiny_text
-from mtsuite.train.loop import bf16_gains
 from mtsuite.train.optim import Optimizers, OptimizerSettings, build_optimizers
+from mtsuite.train.precision import bf16_gains
 
 SELECTED = {"landermt", "landermt-ls", "landermt-lg", "layers"}  # methods that select k layers
 

@@ -22,6 +22,7 @@ from mtsuite.data.batches import Batch
 from mtsuite.errors import MethodError
 from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
 from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
+from mtsuite.train.precision import bf16_gains
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -243,10 +244,3 @@ def make_accelerator(mixed_precision: str) -> Accelerator:
         mixed_precision = "bf16" if bf16_gains() else "no"
     accelerator: Accelerator = Accelerator(mixed_precision=mixed_precision)
     return accelerator
-
-
-def bf16_gains() -> bool:
-    """Whether this machine computes bf16 products in hardware."""
-    if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu._is_avx512_bf16_supported())

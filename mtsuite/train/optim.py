@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from mtsuite.train.muon import Float32Muon
+from mtsuite.train.precision import bf16_gains
+
 
 @dataclass(frozen=True)
 class OptimizerSettings:
@@ -60,8 +63,8 @@ class Optimizers:
 def build_optimizers(parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerSettings) -> Optimizers:
     """AdamW over everything, or Muon over the matrices and AdamW over the rest.
 
-    Muon (torch.optim.Muon) orthogonalises the update of a matrix; embeddings and the output layer,
-    whose rows are looked up one by one, stay with AdamW.
+    Muon (torch.optim.Muon, in float32 where bf16 has no hardware) orthogonalises the update of a matrix;
+    embeddings and the output layer, whose rows are looked up one by one, stay with AdamW.
     """
     named = list(parameters)
     muon: list[nn.Parameter] = []
@@ -82,7 +85,8 @@ def build_optimizers(parameters: Iterable[tuple[str, nn.Parameter]], settings: O
         )
     if muon:
         rate = settings.matrix_learning_rate or settings.learning_rate
-        members.append(torch.optim.Muon(muon, lr=rate, weight_decay=settings.weight_decay))
+        kind = torch.optim.Muon if bf16_gains() else Float32Muon
+        members.append(kind(muon, lr=rate, weight_decay=settings.weight_decay))
     return Optimizers(members)
 
 

@@ -32,7 +32,11 @@ def model_of(family: str, **options: Any) -> nn.Module:
     if options.get("router") != "random":
         strong |= {"router_init": "normal", "mt_logit_bias": 0.0}
     torch.manual_seed(0)
-    model = MixMoE(MixMoEConfig.model_validate({**strong, **options})).attach(tiny_model(family), Artefacts(), "mt-experts").eval()
+    model = (
+        MixMoE(MixMoEConfig.model_validate({**strong, **options}))
+        .attach(tiny_model(family), Artefacts(), "mt-experts")
+        .eval()
+    )
     with torch.no_grad():
         for layer in layers_of(model):
             for parameter in layer.router.parameters():

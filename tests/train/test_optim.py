@@ -12,6 +12,7 @@ from torch import nn
 
 import mtsuite.train.optim as optim
 from mtsuite.testing import tiny_model
+from mtsuite.train.muon import Float32Muon
 from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
 
 
@@ -54,8 +55,16 @@ def test_scale_multiplies_every_peak() -> None:
     assert [group["lr"] for member in made.members for group in member.param_groups] == [0.2, 0.5]
 
 
+@pytest.mark.parametrize(("hardware", "kind"), [(True, torch.optim.Muon), (False, Float32Muon)])
+def test_muon_computes_in_what_the_hardware_has(hardware: bool, kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "bf16_gains", lambda: hardware)
+    made = build_optimizers(nn.Linear(3, 3, bias=False).named_parameters(), OptimizerSettings("muon"))
+    assert [type(member) for member in made.members] == [kind]
+
+
 @pytest.mark.parametrize("family", ["bloom", "gpt2", "gpt_neox", "opt", "llama"])
-def test_muon_leaves_embeddings_to_adamw(family: str) -> None:
+def test_muon_leaves_embeddings_to_adamw(family: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(optim, "bf16_gains", lambda: True)
     model = tiny_model(family)
     made = build_optimizers(model.named_parameters(), OptimizerSettings("muon"))
     names = {id(p): n for n, p in model.named_parameters()}
