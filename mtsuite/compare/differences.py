@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from mtsuite.compare.rows import Folder
 from mtsuite.errors import StoreError
 
 ABSENT = "—"
+MISSING = object()
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,23 @@ class Difference:
 
 @dataclass(frozen=True)
 class Kind:
-    """Differences of one kind, and how many things were the same."""
+    """Differences of one kind, how many things were the same, and how many were not said everywhere.
+
+    Not said is a recipe key that some folders do not have, since an earlier version wrote them, and whose value in the
+    others is the default.
+    """
 
     name: str
     differences: tuple[Difference, ...]
     same: int
+    unsaid: int = 0
 
 
 def differences(folders: Sequence[Folder]) -> list[Kind]:
     """Recipe keys (dotted), environment, data and test sets."""
     environments = [_environment(folder) for folder in folders]
     return [
-        _kind("recipe", _recipes(folders)),
+        _kind("recipe", _recipes(folders), _default),
         _kind("environment", [environment for environment, _ in environments]),
         _kind("data", [data for _, data in environments]),
         _kind("test sets", _test_sets(folders)),
@@ -53,14 +60,34 @@ def flat(value: Any, key: str = "") -> dict[str, Any]:
     return found
 
 
-def _kind(name: str, found: Sequence[Mapping[str, Any]]) -> Kind:
+def _kind(name: str, found: Sequence[Mapping[str, Any]], default: Callable[[str], Any] = lambda _key: MISSING) -> Kind:
     keys = list(dict.fromkeys(key for one in found for key in one))
-    missing = object()
-    differing = [key for key in keys if any(one.get(key, missing) != found[0].get(key, missing) for one in found[1:])]
+    differing = [key for key in keys if any(one.get(key, MISSING) != found[0].get(key, MISSING) for one in found[1:])]
+    unsaid = {key for key in differing if all(one.get(key, MISSING) in (MISSING, default(key)) for one in found if one)}
     shown = tuple(
-        Difference(key, tuple(_shown(one[key]) if key in one else ABSENT for one in found)) for key in differing
+        Difference(key, tuple(_shown(one[key]) if key in one else ABSENT for one in found))
+        for key in differing
+        if key not in unsaid
     )
-    return Kind(name, shown, len(keys) - len(differing))
+    return Kind(name, shown, len(keys) - len(differing), len(unsaid))
+
+
+def _default(key: str) -> Any:
+    """The default of a dotted recipe key; MISSING where the key has none."""
+    section, _, rest = key.partition(".")
+    if section == "methods":
+        return _defaults()[1].get(rest.partition(".")[2], MISSING)
+    return _defaults()[0].get(key, MISSING)
+
+
+@functools.cache
+def _defaults() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Defaults by dotted key: of a recipe, and of one of its rows."""
+    from mtsuite.recipe.schema import Recipe
+
+    tree = Recipe(directions=["en-de"], methods={"row": {}}).model_dump(mode="json")
+    row = tree.pop("methods")["row"]
+    return flat(tree), flat(row)
 
 
 def _shown(value: Any) -> str:

@@ -94,6 +94,13 @@ def difference_tables(compared: Compared) -> list[Table]:
     unchanged = [kind.name for kind in compared.kinds if kind.same and not kind.differences]
     if unchanged:
         notes.append(note(f"No difference at all: {listed(unchanged)}."))
+    unsaid = listed([f"{kind.unsaid} of {kind.name}" for kind in compared.kinds if kind.unsaid])
+    if unsaid:
+        notes.append(
+            note(
+                f"Missing in some folders, which an earlier version wrote, and at the default in the others: {unsaid}."
+            )
+        )
     if not any(folder.results.recipe for folder in compared.choice.folders):
         notes.append(note("The folders hold no recipe.yaml."))
     return [Table("differences", "What differs", columns, tuple(rows), tuple(notes), "Key", "key")]
@@ -244,7 +251,11 @@ def _json(compared: Compared) -> str:
     value = {
         "folders": {folder.name: str(folder.results.folder) for folder in compared.choice.folders},
         "differences": {
-            kind.name: {"same": kind.same, "different": {one.name: list(one.values) for one in kind.differences}}
+            kind.name: {
+                "same": kind.same,
+                "unsaid": kind.unsaid,
+                "different": {one.name: list(one.values) for one in kind.differences},
+            }
             for kind in compared.kinds
         },
         "scores": list(_entries(compared)),

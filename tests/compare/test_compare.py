@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from mtsuite.compare.differences import differences, flat
 from mtsuite.compare.output import Compared, compare_results, compared_as, difference_tables, score_tables
@@ -161,6 +162,25 @@ def test_a_section_that_is_null_is_absent(pair: tuple[str, str], tmp_path: Path)
         (copy / "recipe.yaml").write_text((copy / "recipe.yaml").read_text() + more)
     recipe = differences(choose([str(copy) for copy in copies]).folders)[0]
     assert [(one.name, one.values) for one in recipe.differences] == [("transfer.base", ("—", "full"))]
+
+
+def test_keys_that_an_older_folder_does_not_know_are_counted_where_they_have_their_default(
+    pair: tuple[str, str], tmp_path: Path
+) -> None:
+    copies = [str(tmp_path / "older"), str(tmp_path / "newer")]
+    for copy in copies:
+        shutil.copytree(pair[0], copy)
+    path = Path(copies[1]) / "recipe.yaml"
+    recipe = yaml.safe_load(path.read_text())
+    recipe["train"] |= {"beta2": 0.999, "warmup_steps": 20}  # the default is 10
+    recipe["methods"]["lora"] = {**(recipe["methods"]["lora"] or {}), "one_model_per_direction": False}
+    path.write_text(yaml.safe_dump(recipe))
+    kind = differences(choose(copies).folders)[0]
+    assert [(one.name, one.values) for one in kind.differences] == [("train.warmup_steps", ("—", "20"))]
+    assert kind.unsaid == 2
+    compared = compare_results(copies, test=QUICK)
+    assert "at the default in the others: 2 of recipe." in difference_tables(compared)[0].notes[-1].text
+    assert json.loads(compared_as("json", compared))["differences"]["recipe"]["unsaid"] == 2
 
 
 def test_other_test_sets_are_not_compared(tmp_path: Path) -> None:
