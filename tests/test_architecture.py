@@ -20,9 +20,9 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "chart", "identity", ""}),
     frozenset({"data", "metrics", "model"}),
     frozenset({"train", "translate", "report", "method"}),
-    frozenset({"jobs", "registry", "testing", "compare"}),
+    frozenset({"jobs", "registry", "testing"}),
     frozenset({"recipe", "scaffold"}),
-    frozenset({"plan", "catalogue"}),
+    frozenset({"plan", "catalogue", "compare"}),
     frozenset({"run"}),
     frozenset({"cli", "__main__"}),
 )

@@ -21,6 +21,7 @@ from mtsuite.errors import StoreError
 from mtsuite.report.main_table import average_by_seed
 from mtsuite.report.results import ALL, FLOOR_ROWS, OWN, Results
 from mtsuite.report.segments import file_name
+from mtsuite.report.untrained import untrained_directions
 
 CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 SAMPLE = 5  # segments a direction for readers without scripts
@@ -79,12 +80,14 @@ def extents(blocks: Sequence[Block]) -> list[Extent]:
 def read_blocks(results: Results) -> list[Block]:
     """All that ``translations/`` and ``segments/`` hold of the rows of the table, in the order of the directions.
 
+    Directions that nothing was trained on come last.
     Folders of before there were segments have no sources, references and scores.  Raises StoreError for a file that is
     not UTF-8.
     """
     several = len({testset for _, testset in results.segments}) > 1
     found = []
-    for direction in results.directions:
+    untrained = untrained_directions(results)
+    for direction in [*results.directions, *untrained]:
         sets = [testset for of, testset in results.segments if of == direction]
         for testset in sets or [""]:
             outputs = _outputs(results, file_name(direction, testset, several, ".txt"))
@@ -92,6 +95,8 @@ def read_blocks(results: Results) -> list[Block]:
                 continue
             segments = results.segments.get((direction, testset))
             name = f"{direction}, {testset}" if len(sets) > 1 else direction
+            if direction in untrained:
+                name += " (not trained on)"
             found.append(
                 Block(
                     name,

@@ -15,6 +15,7 @@ from mtsuite.report.main_table import average_by_seed, panels, score_table
 from mtsuite.report.results import PERPLEXITY_COLUMNS, SIGNIFICANCE_COLUMNS, read_results
 from mtsuite.report.table import Table
 from mtsuite.report.topic import Topic
+from mtsuite.report.translations import read_blocks
 
 from .folders import Line, grid, write_csv, write_folder
 
@@ -217,3 +218,14 @@ def test_a_perplexity_that_is_no_number(tmp_path: Path) -> None:
     (place / "perplexity.csv").write_text(text)
     with pytest.raises(StoreError, match=r"perplexity\.csv:2: expected a number in column 'perplexity', found 'much'"):
         read_results(place)
+
+
+def test_the_browser_of_translations_offers_directions_that_were_not_trained_on(tmp_path: Path) -> None:
+    place = folder(tmp_path)
+    for direction in ("en-de", "de-fr"):
+        path = place / "translations" / "full" / "1" / "all" / f"{direction}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("eins\n")
+    blocks = read_blocks(read_results(place))
+    assert [block.name for block in blocks] == ["en-de", "de-fr (not trained on)"]
+    assert blocks[1].outputs == {"full": {"1": ["eins"]}}
