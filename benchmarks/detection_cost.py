@@ -2,6 +2,7 @@
 
     python benchmarks/detection_cost.py                  # the embedded base, held-out text of the microworld
     python benchmarks/detection_cost.py --sentences 100 --rounds 9
+    python benchmarks/detection_cost.py --random 2048 24    # a random BLOOM, as wide and deep as a real one, for a GPU
 
 Two yardsticks over the text that the detection reads (every language's sentences and every direction's prompts): a pass
 with the gradients of all parameters, as training makes it, and one with the gradients of activations alone.  Detection
@@ -25,6 +26,7 @@ from mtsuite.data.batches import Batch, Text
 from mtsuite.data.build import build_corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
+from mtsuite.model.fused import fuse_activations
 from mtsuite.model.load import load_model, load_tokenizer
 from mtsuite.model.pretrained import SHIPPED
 from mtsuite.recipe.schema import Data
@@ -57,6 +59,17 @@ def everything(model: nn.Module, batches: list[Batch]) -> None:
     passes(model, batches)
 
 
+def random_bloom(width: int, layers: int) -> nn.Module:
+    """With the embedded base's vocabulary; what it computes is noise, at a real model's cost."""
+    from transformers import AutoModelForCausalLM, BloomConfig
+
+    vocabulary = len(load_tokenizer(SHIPPED))
+    config = BloomConfig(vocab_size=vocabulary, hidden_size=width, n_layer=layers, n_head=max(1, width // 64))
+    model: nn.Module = AutoModelForCausalLM.from_config(config)
+    fuse_activations(model)
+    return model
+
+
 def timed(work: Callable[[], object]) -> float:
     started = time.perf_counter()
     work()
@@ -69,6 +82,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sentences", type=int, default=200, help="a language and a direction")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--random", type=int, nargs=2, metavar=("WIDTH", "LAYERS"), help="instead of the embedded base")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     arguments = parser.parse_args()
     folder = Path(tempfile.mkdtemp())
@@ -77,7 +91,8 @@ def main() -> None:
     corpus = build_corpus(data, DIRECTIONS, folder, folder / "corpus")
     directions = tuple(Direction.parse(d) for d in DIRECTIONS)
     text = Text(corpus, load_tokenizer(SHIPPED), Templates.builtin(), directions)
-    model = load_model(SHIPPED).to(arguments.device).eval()
+    model = random_bloom(*arguments.random) if arguments.random else load_model(SHIPPED)
+    model = model.to(arguments.device).eval()
     batches = [b for code in text.languages for b in text.monolingual(code, limit=arguments.sentences)]
     batches += [b for d in directions for b in text.batches(d, limit=arguments.sentences, target=False)]
     batches = [b.to(arguments.device) for b in batches]
@@ -90,7 +105,8 @@ def main() -> None:
         if turn:  # the first round warms up
             for name, yardstick in zip(ratios, yardsticks, strict=True):
                 ratios[name].append(cost / yardstick)
-    where = f"{arguments.device}, {torch.get_num_threads()} threads"
+    size = sum(p.numel() for p in model.parameters())
+    where = f"{size:,} parameters, {arguments.device}, {torch.get_num_threads()} threads"
     print(f"{arguments.sentences} sentences a language and a direction, {where}")
     for name, values in ratios.items():
         print(f"detection / one forward and backward pass with {name}: {statistics.median(values):.2f} "
