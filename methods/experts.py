@@ -55,7 +55,9 @@ class Mixture(nn.Module):
     ``weighed`` false: every chosen expert counts fully, whatever its weight.
     """
 
-    def __init__(self, experts: Sequence[nn.Module], gate: nn.Module, scale: float = 1.0, *, weighed: bool = True):
+    def __init__(
+        self, experts: Sequence[nn.Module], gate: nn.Module, scale: float = 1.0, *, weighed: bool = True
+    ) -> None:
         super().__init__()
         self.experts = nn.ModuleList(experts)
         self.gate = gate

@@ -121,7 +121,6 @@ class _Run:
         self.alone = False
         self.crowded = Crowded()
         self.stop: MTSuiteError | None = None
-        self.unstarted = 0
 
     def go(self, workers: int | None, offline: bool) -> None:
         """Run until nothing is left to run."""

@@ -1,4 +1,4 @@
-"""The small parts: order, cache, threads, machine, full disks in disguise."""
+"""The small parts: order, crowded devices, cache, threads, machine, full disks in disguise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from mtsuite.run import disk, machine
 from mtsuite.run.cache import BoundedCache
+from mtsuite.run.crowded import Crowded
 from mtsuite.run.order import choose, critical_paths, wanted
 from mtsuite.run.scheduler import how_it_ended
 from mtsuite.run.worker import Throttle
@@ -133,3 +134,20 @@ def test_throttle_passes_the_first_and_the_last_step() -> None:
     assert sent[0] == {"step": 1, "total": 1000}
     assert sent[-1] == {"step": 1000, "total": 1000}
     assert len(sent) < 100
+
+
+def test_crowded_devices() -> None:
+    crowded = Crowded()
+    assert crowded.next(()) is None
+    assert crowded.turned_away("a", "0")
+    assert crowded.turned_away("b", "0")
+    assert set(crowded.closed()) == {"0"}
+    assert crowded.next({"0", "1"}) is None
+    assert crowded.next({"1"}) == ("a", "0")
+    assert crowded.next({"0", "1"}) is None
+    crowded.settled("a")
+    assert set(crowded.closed()) == {"0"}
+    assert crowded.next(()) == ("b", "0")
+    crowded.settled("b")
+    assert set(crowded.closed()) == set()
+    assert not crowded.turned_away("a", "1")

@@ -13,7 +13,6 @@ import pytest
 from mtsuite.errors import MTSuiteError, StoreError
 from mtsuite.plan.graph import Job
 from mtsuite.run import pool, scheduler
-from mtsuite.run.crowded import Crowded
 from mtsuite.run.machine import usable_cores
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome
@@ -290,23 +289,6 @@ def test_a_crowded_job_waits_for_its_own_device_only(
     outcome = run(plan_of(crowded, elsewhere, neighbour), workers=3)
     assert outcome.complete
     assert names(outcome.done) == ["neighbour", "crowded", "elsewhere"]
-
-
-def test_crowded_devices() -> None:
-    crowded = Crowded()
-    assert crowded.next(()) is None
-    assert crowded.turned_away("a", "0")
-    assert crowded.turned_away("b", "0")
-    assert set(crowded.closed()) == {"0"}
-    assert crowded.next({"0", "1"}) is None
-    assert crowded.next({"1"}) == ("a", "0")
-    assert crowded.next({"0", "1"}) is None
-    crowded.settled("a")
-    assert set(crowded.closed()) == {"0"}
-    assert crowded.next(()) == ("b", "0")
-    crowded.settled("b")
-    assert set(crowded.closed()) == set()
-    assert not crowded.turned_away("a", "1")
 
 
 @pytest.mark.parametrize(
