@@ -86,6 +86,11 @@ class LLaMAMoEConfig(MethodConfig):
     def _fits(self) -> LLaMAMoEConfig:
         if self.top_k > self.experts:
             raise ValueError(f"top_k is {self.top_k}, but there are {self.experts} experts: set it to that or less")
+        fields = type(self).model_fields
+        if not self.noise and self.noise_epsilon != fields["noise_epsilon"].default:
+            raise ValueError("noise_epsilon is about the noise, but noise is false; leave it out")
+        if not self.stage1 and self.stage1_learning_rate != fields["stage1_learning_rate"].default:
+            raise ValueError("stage1_learning_rate belongs to stage 1, but stage1 is false; leave it out")
         return self
 
     @property

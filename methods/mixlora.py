@@ -71,6 +71,8 @@ class MixLoRAConfig(MethodConfig):
     def _fits(self) -> MixLoRAConfig:
         if self.top_k > self.experts:
             raise ValueError(f"top_k is {self.top_k}, but there are {self.experts} experts: set it to that or less")
+        if self.balance == 0 and self.balance_counts != "first":
+            raise ValueError("balance_counts: no balance loss is computed, since balance is 0; leave it out")
         if self.top_k == self.experts and self.balance_counts == "all" and self.balance > 0:
             raise ValueError(
                 "balance: with all experts used and all choices counted the balance loss is constant and does "

@@ -67,6 +67,10 @@ class MoELPRConfig(MethodConfig):
             raise ValueError(f"top_k is {self.top_k}, but there are {self.experts} experts: set it to that or less")
         if self.top_k == self.experts and self.balance > 0:
             raise ValueError("balance: with all experts used the balance loss is constant; set it to 0")
+        fields = type(self).model_fields
+        idle = [n for n in ("lpr", "lpr_form", "learning_rate_review") if getattr(self, n) != fields[n].default]
+        if not self.review and idle:
+            raise ValueError(f"{' and '.join(idle)}: about the review, but review is false; leave out")
         return self
 
 

@@ -288,6 +288,10 @@ def test_clusters_are_not_looked_for_once_trained(tmp_path: Path) -> None:
 def test_what_cannot_be_is_said() -> None:
     with pytest.raises(ValidationError, match="top_k is 9, but there are 8 experts"):
         config(top_k=9)
+    with pytest.raises(ValidationError, match="noise_epsilon is about the noise"):
+        config(noise=False, noise_epsilon=0.1)
+    with pytest.raises(ValidationError, match="stage1_learning_rate belongs to stage 1"):
+        config(stage1=False, stage1_learning_rate=1e-3)
     with pytest.raises(MethodError, match="has 32 neurons; choose a divisor of 32"):
         partition(block_of("llama"), 5, "random", 0)
     with pytest.raises(MethodError, match="kmeans_gate needs a gate"):

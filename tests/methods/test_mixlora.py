@@ -206,6 +206,8 @@ def test_more_choices_than_experts_are_refused() -> None:
         config(experts=4, top_k=5)
     with pytest.raises(ValidationError, match="balance loss is constant"):
         config(experts=2, balance_counts="all")
+    with pytest.raises(ValidationError, match="balance_counts: no balance loss"):
+        config(balance=0, balance_counts="all")
     config(experts=2)  # counts first choices, whose shares differ
 
 

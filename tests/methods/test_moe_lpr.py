@@ -255,6 +255,8 @@ def test_what_cannot_be_is_said() -> None:
     with pytest.raises(ValidationError, match="balance loss is constant"):
         config(top_k=4)
     config(top_k=4, balance=0)
+    with pytest.raises(ValidationError, match="lpr and learning_rate_review: about the review"):
+        config(review=False, lpr=0.5, learning_rate_review=1e-3)
     with pytest.raises(MethodError, match="every_k_layers is 5, but the model has 4 layers"):
         MoELPR(config(every_k_layers=5)).check(4, ())
 
