@@ -72,7 +72,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         Path(spec["done"]).touch()
     elif what == "until":
         Path(spec["flag"]).touch()
+        begun = time.monotonic()
         while not Path(spec["end"]).exists():
+            assert time.monotonic() - begun < 60, f"{spec['end']} never came"
             time.sleep(0.01)
     elif what == "busy":
         flag = Path(spec["flag"])
