@@ -6,7 +6,7 @@ RECIPE ?= recipes/table1.yaml
 # More for `mtsuite run`, pytest and pip: make table1 ARGS="--seeds 1,2,3"; make test TESTS=tests/recipe
 ARGS ?=
 TESTS ?=
-PYTEST_ARGS ?= -n 2
+PYTEST_ARGS ?= -n 2 --dist worksteal
 PIP_ARGS ?=
 
 SUITED = import sys, ensurepip, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 12))

@@ -262,7 +262,7 @@ def test_broken_plugin_leaves_a_hole_and_is_healed_by_fixing_it(
         *plugged(folder, "raising", "raise ZeroDivisionError('on purpose')"),
         *plugged(folder, "nan", "return super().loss(model, batch) * float('nan')"),
         *plugged(folder, "printing", "print('hello from the plug-in'); import os; os.write(1, b'raw bytes')"),
-        "--set", "transfer=!remove", "--jobs", "1", "--exclude", "in-context,lora,mix-moe", *NO_COMET,
+        "--set", "transfer=!remove", "--jobs", "1", "--exclude", "in-context,lora,mix-moe,landermt", *NO_COMET,
     ]  # fmt: skip
     done = command(folder, "run", "mini.yaml", *options)
     results, store = folder / "results" / "mini", folder / "results" / ".mtsuite"
@@ -272,7 +272,7 @@ def test_broken_plugin_leaves_a_hole_and_is_healed_by_fixing_it(
     assert "hello from the plug-in" not in done.stdout
     assert "warning: printing: translation (seed 1): printed 'hello from the plug-in'" in done.stderr
     scored = {row["method"] for row in rows(results / "scores.csv")}
-    assert scored == {"source-copy", "zero-shot", "full", "landermt", "printing"}
+    assert scored == {"source-copy", "zero-shot", "full", "printing"}
     table = (results / "tables" / "bleu.md").read_text()
     assert "raising" in table, "the row stands with a hole"
     info = json.loads((results / "report.json").read_text())

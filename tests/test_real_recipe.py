@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from conftest import environment
+
 from mtsuite.data.microworld import generate
 
 ROOT = Path(__file__).parent.parent
@@ -73,8 +75,8 @@ def test_the_real_recipe_in_miniature(tmp_path: Path) -> None:
     ]
     for override in SMALL:
         command += ["--set", override]
-    environment = {**os.environ, "MTSUITE_DATA": str(data), "MTSUITE_HOME": str(tmp_path / "store")}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+    more = {"MTSUITE_DATA": str(data), "MTSUITE_HOME": str(tmp_path / "store")}
+    done = subprocess.run(command, env=environment(**more), capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     with (tmp_path / "results" / "real" / "scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -88,9 +90,9 @@ def test_the_real_recipe_in_miniature(tmp_path: Path) -> None:
 
 
 def test_a_missing_data_folder_is_named(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "MTSUITE_DATA"}
+    quiet = {name: value for name, value in environment().items() if name != "MTSUITE_DATA"}
     command = [sys.executable, "-m", "mtsuite.cli", "validate", str(RECIPE)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=tmp_path, check=False)
+    done = subprocess.run(command, env=quiet, capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode in (1, 2)
     assert "MTSUITE_DATA" in done.stderr
     assert "export" in done.stderr or "--set" in done.stderr

@@ -154,7 +154,7 @@ def rendered(figure: Figure) -> dict[str, bytes]:
         buffer = BytesIO()
         figure.savefig(buffer, format=ending, metadata=metadata)
         files[ending] = buffer.getvalue()
-        figure.set_layout_engine("none")  # the first one laid it out: half of the time, and both are alike
+        figure.set_layout_engine(None)  # the first one laid it out: half of the time, and both are alike
     return files
 
 
