@@ -23,10 +23,11 @@ from mtsuite.model.blocks import FeedForwardBlock, Weights
 class Routing(NamedTuple):
     """What a gate decides for inputs (..., d): float32, whatever the model computes in.
 
-    ``weights`` (..., n): of the experts, zero where not chosen.  ``basis`` (..., n): what the method's
-    auxiliary loss is computed from (logits, say).
+    ``numbers`` (..., k): the experts chosen.  ``weights`` (..., n): of all experts, zero where not chosen.  ``basis``
+    (..., n): what the method's auxiliary loss is computed from (logits, say).
     """
 
+    numbers: Tensor
     weights: Tensor
     basis: Tensor
 
@@ -72,23 +73,26 @@ class Mixture(nn.Module):
     def choices(self, x: Tensor) -> tuple[Tensor | None, Tensor]:
         """Numbers of the experts of every token (n, k) and what they count, c included; None and (n, experts): all."""
         with torch.autocast(x.device.type, enabled=False):  # routing is decided in float32
-            weights: Tensor = self.gate(x).weights.reshape(-1, len(self.experts))
-            numbers = None
+            routing: Routing = self.gate(x)
+            weights, numbers = routing.weights.reshape(-1, len(self.experts)), None
             if self.k < len(self.experts):
-                # A weight that has become zero in float32 leaves a place to any expert: it counts nothing.
-                ranked = weights.detach().sort(dim=-1, descending=True, stable=True)
-                numbers = ranked.indices[:, : self.k]
+                numbers = routing.numbers.reshape(-1, self.k)
                 weights = weights.gather(1, numbers)
             return numbers, self.scale * (weights if self.weighed else (weights > 0).float())
 
 
-def chosen(scores: Tensor, k: int) -> Tensor:
-    """Which of the last axis are its k largest, as booleans.
+def largest(scores: Tensor, k: int) -> Tensor:
+    """Numbers of the k largest of the last axis (..., k), the largest first.
 
     Ties go to the first, whatever the shape: decoding token by token must choose as a whole sentence does.
     """
-    order = scores.sort(dim=-1, descending=True, stable=True).indices
-    return torch.zeros_like(scores, dtype=torch.bool).scatter(-1, order[..., :k], True)
+    return scores.detach().sort(dim=-1, descending=True, stable=True).indices[..., :k]
+
+
+def chosen(numbers: Tensor, experts: int) -> Tensor:
+    """Numbers (..., k) as booleans (..., experts)."""
+    none = torch.zeros(*numbers.shape[:-1], experts, dtype=torch.bool, device=numbers.device)
+    return none.scatter(-1, numbers, True)
 
 
 def sliced(block: FeedForwardBlock, neurons: Sequence[Tensor]) -> list[Expert]:
@@ -146,7 +150,7 @@ def balance_loss(logits: Tensor, k: int) -> Tensor:
     F summed over the k choices as in Mixtral).
     """
     p = torch.softmax(logits, dim=-1)
-    share = chosen(p, k).float().mean(1)
+    share = chosen(largest(p, k), p.shape[-1]).float().mean(1)
     return logits.shape[-1] * (share * p.mean(1)).sum(-1).mean()
 
 

@@ -22,6 +22,7 @@ from mtsuite.methods.experts import (
     chosen,
     grid,
     idle_parameters,
+    largest,
     lines_by_layer,
     mixtures,
     sliced,
@@ -221,13 +222,15 @@ class NoisyTopKGate(nn.Module):
         k = self.k
         clean = self.logits(x.float())
         if self.noise is None or not self.training:
-            used = chosen(clean, k)
-            return Routing(_scores(clean, used), used.float())
+            numbers = largest(clean, k)
+            used = chosen(numbers, clean.shape[-1])
+            return Routing(numbers, _scores(clean, used), used.float())
         deviation = nn.functional.softplus(self.noise(x.float())) + self.config.noise_epsilon
         # Drawn on the CPU, whose generator is part of a checkpoint: a run that is resumed draws what it would have.
         noisy = clean + torch.randn(clean.shape).to(clean.device) * deviation
-        used = chosen(noisy, k)
-        return Routing(_scores(noisy, used), load_probability(clean, noisy, deviation, k))
+        numbers = largest(noisy, k)
+        used = chosen(numbers, noisy.shape[-1])
+        return Routing(numbers, _scores(noisy, used), load_probability(clean, noisy, deviation, k))
 
 
 def _scores(logits: Tensor, used: Tensor) -> Tensor:
@@ -241,8 +244,8 @@ def load_probability(clean: Tensor, noisy: Tensor, deviation: Tensor, k: int) ->
     """
     if k == clean.shape[-1]:
         return torch.ones_like(clean)
-    largest = noisy.topk(k + 1, dim=-1).values
-    threshold = torch.where(chosen(noisy, k), largest[..., k:], largest[..., k - 1 : k])
+    top = noisy.topk(k + 1, dim=-1).values
+    threshold = torch.where(chosen(largest(noisy, k), noisy.shape[-1]), top[..., k:], top[..., k - 1 : k])
     return torch.special.ndtr((clean - threshold) / deviation)
 
 

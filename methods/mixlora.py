@@ -25,6 +25,7 @@ from mtsuite.methods.experts import (
     chosen,
     grid,
     idle_parameters,
+    largest,
     mixtures,
     watched,
 )
@@ -147,8 +148,9 @@ class Router(nn.Module):
     def forward(self, x: Tensor) -> Routing:
         logits = nn.functional.linear(x.float(), self.weight.float())
         p = torch.softmax(logits, dim=-1)
-        weights = p * chosen(p, self.k)
-        return Routing(weights / weights.sum(-1, keepdim=True), logits)
+        numbers = largest(p, self.k)
+        weights = p * chosen(numbers, p.shape[-1])
+        return Routing(numbers, weights / weights.sum(-1, keepdim=True), logits)
 
 
 class LowRankExpert(nn.Module):

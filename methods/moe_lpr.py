@@ -24,6 +24,7 @@ from mtsuite.methods.experts import (
     chosen,
     grid,
     idle_parameters,
+    largest,
     lines_by_layer,
     mixtures,
     watched,
@@ -173,8 +174,9 @@ class Router(nn.Module):
     def forward(self, x: Tensor) -> Routing:
         logits = nn.functional.linear(x.float(), self.linear.weight.float())
         p = torch.softmax(logits, dim=-1)
-        weights = p * chosen(p, self.k)
-        return Routing(weights if self.k == 1 else weights / weights.sum(-1, keepdim=True), logits)
+        numbers = largest(p, self.k)
+        weights = p * chosen(numbers, p.shape[-1])
+        return Routing(numbers, weights if self.k == 1 else weights / weights.sum(-1, keepdim=True), logits)
 
 
 def prior_loss(logits: Tensor, form: str) -> Tensor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+from mtsuite.methods.experts import largest
 from mtsuite.methods.mix_moe.config import MixMoEConfig
 from mtsuite.methods.mix_moe.features import make_features
 from mtsuite.methods.mix_moe.reading import Reading
@@ -142,9 +143,7 @@ class Router(nn.Module):
         chosen: Tensor | None = None
         weights = p
         if k != "all" and int(k) < last - first:
-            # A stable sort gives ties to the first expert whatever the shape: decoding must choose as training did.
-            rank = self._lottery(p, first) if self.config.router == "random" else p.detach()
-            chosen = rank.sort(dim=-1, descending=True, stable=True).indices[:, : int(k)]
+            chosen = largest(self._lottery(p, first) if self.config.router == "random" else p, int(k))
             weights = p.gather(1, chosen)
             if self.config.renormalise:
                 weights = weights / weights.sum(-1, keepdim=True)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mtsuite.methods.experts import Expert, Mixture, balance_loss, chosen, mixtures, watched
+from mtsuite.methods.experts import Expert, Mixture, balance_loss, chosen, largest, mixtures, watched
 from mtsuite.methods.moe_lpr import MoELPR, MoELPRConfig, Router, prior_loss
 from pydantic import ValidationError
 from torch import Tensor, nn
@@ -92,9 +92,10 @@ def test_one_expert_a_token_is_scaled_by_its_probability() -> None:
 )
 def test_choice_is_of_the_largest_and_the_first(scores: list[list[int]], k: int) -> None:
     values = torch.tensor(scores, dtype=torch.float32)
-    found = chosen(values, k)
-    for row, used in zip(scores, found.tolist(), strict=True):
+    numbers = largest(values, k)
+    for row, found, used in zip(scores, numbers.tolist(), chosen(numbers, 4).tolist(), strict=True):
         expected = sorted(range(4), key=lambda j: (-row[j], j))[:k]
+        assert found == expected
         assert [j for j in range(4) if used[j]] == sorted(expected)
 
 
