@@ -41,7 +41,7 @@ class MixMoEConfig(MethodConfig):
     groups: Literal["mixed", "single"] = stated(
         "mixed",
         "Two groups of experts, or as a control one: lm_experts + mt_experts slices of the block, all trained in both "
-        "stages, as LLaMA-MoE does (then lm_frozen, router_stage2 and the other mt_* options say nothing).",
+        "stages, as LLaMA-MoE does (lm_frozen, router_stage2 and the other mt_* options are then left out).",
     )
     layers: Literal["all"] | list[int] = ours(
         "all", "Layers whose block becomes a mixture, counted from 0; a list, or all."
@@ -286,6 +286,11 @@ class MixMoEConfig(MethodConfig):
                 "gate_mode: per_group needs two groups, but groups is single",
             ),
             (
+                self.groups == "single" and not self._unsaid(*_OF_TWO_GROUPS),
+                "groups: single has no translation experts, and trains all it has: leave out "
+                + ", ".join(_OF_TWO_GROUPS),
+            ),
+            (
                 self.group_prior_coef > 0 and (self.groups == "single" or self.rho_mode in ("fixed", "sum")),
                 "group_prior_coef: there is no learned mass of an LM group to press on; set it to 0",
             ),
@@ -341,6 +346,8 @@ class MixMoEConfig(MethodConfig):
         return any(k == 1 and size > 1 for k, size in zip(self.used, self._sizes(2), strict=False))
 
 
+# What one group does not have.
+_OF_TWO_GROUPS = ("mt_width", "mt_init", "mt_down_init", "mt_logit_bias", "lm_frozen", "router_stage2")
 # What a random router does not have.
 _LEARNED_ALONE = (
     "transform", "axis", "part", "bins", "feature_source", "fuse", "router_init", "mt_logit_bias", "router_stage2",
