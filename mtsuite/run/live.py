@@ -16,9 +16,7 @@ from mtsuite.plan.graph import Job
 from mtsuite.run.progress import (
     NORMAL,
     VERBOSE,
-    Clock,
     Progress,
-    TimeLeft,
     again_text,
     describe_values,
     duration,
@@ -27,6 +25,7 @@ from mtsuite.run.progress import (
     printed_text,
     trace_text,
 )
+from mtsuite.run.time_left import Clock, TimeLeft
 
 if TYPE_CHECKING:
     from mtsuite.run.scheduler import Outcome
@@ -90,12 +89,14 @@ class LiveProgress(Progress):
         self.note(again_text(job, why))
 
     def job_done(self, job: Job, seconds: float, *, elsewhere: bool = False) -> None:
-        self._settle(job)
+        self.left.settle(job)
+        self._close(job)
         if self.level >= VERBOSE:
             self.note(f"{job.label}: " + ("done by another run" if elsewhere else f"done in {duration(seconds)}"))
 
     def job_failed(self, job: Job, message: str, folder: Path) -> None:
-        self._settle(job)
+        self.left.drop(job)
+        self._close(job)
         self.console.print(Text(failure_text(job, message, folder), style="red"), soft_wrap=True)
         self.debug(trace_text(folder))
 
@@ -103,7 +104,8 @@ class LiveProgress(Progress):
         self.note(printed_text(job, first, lines, log))
 
     def job_skipped(self, job: Job, roles: Sequence[str]) -> None:
-        self._settle(job)
+        self.left.drop(job)
+        self._close(job)
         self.note(f"{job.label}: skipped ({', '.join(roles)} failed)")
 
     def note(self, text: str) -> None:
@@ -116,21 +118,19 @@ class LiveProgress(Progress):
     def tick(self) -> None:
         if self.whole is None:
             return
-        running = sum(cost * fraction for cost, fraction in self.left.running.values())
         left = self.left.seconds()
         told = f"{self.settled} of {self.count}"
         if self.cached:
             told += f" ({self.cached} already done)"
         if left is not None and self.settled < self.count:
             told += f", about {duration(left)} left"
-        self.bars.update(self.whole, completed=self.left.settled + running, told=told)
+        self.bars.update(self.whole, completed=self.left.done, told=told)
 
     def end(self, outcome: Outcome) -> None:
         self.bars.stop()
         self.note(outcome_text(outcome))
 
-    def _settle(self, job: Job) -> None:
-        self.left.settle(job)
+    def _close(self, job: Job) -> None:
         self.settled += 1
         self._remove(job)
 

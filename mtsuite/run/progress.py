@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from mtsuite.plan.graph import Job
+from mtsuite.run.time_left import Clock, TimeLeft
 
 if TYPE_CHECKING:
     from mtsuite.run.scheduler import Outcome
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
-Clock = Callable[[], float]
 
 
 class Progress:
@@ -64,44 +64,6 @@ class Progress:
 
     def end(self, outcome: Outcome) -> None:
         """The run is over, also after an error or an interrupt."""
-
-
-class TimeLeft:
-    """Estimates when a run ends from the costs of its jobs and how fast costs were worked off so far."""
-
-    def __init__(self, todo: Sequence[Job], clock: Clock) -> None:
-        self.clock = clock
-        self.begun = clock()
-        self.total = sum(job.cost for job in todo)
-        self.settled = 0.0
-        self.running: dict[str, tuple[float, float]] = {}  # key -> cost, fraction done
-
-    def start(self, job: Job) -> None:
-        """``job`` runs from now on."""
-        self.running[job.key] = (job.cost, 0.0)
-
-    def advance(self, job: Job, values: Mapping[str, Any]) -> None:
-        """Take over how far ``job`` says it is."""
-        step, total = values.get("step"), values.get("total")
-        if isinstance(step, int | float) and isinstance(total, int | float) and total > 0:
-            self.running[job.key] = (job.cost, min(1.0, max(0.0, step / total)))
-
-    def stop(self, job: Job) -> None:
-        """``job`` has stopped, and nothing of it is done."""
-        self.running.pop(job.key, None)
-
-    def settle(self, job: Job) -> None:
-        """``job`` needs no more time."""
-        self.running.pop(job.key, None)
-        self.settled += job.cost
-
-    def seconds(self) -> float | None:
-        """Seconds until the end, or ``None`` while nothing is known."""
-        worked = self.settled + sum(cost * fraction for cost, fraction in self.running.values())
-        elapsed = self.clock() - self.begun
-        if worked <= 0 or elapsed <= 0:
-            return None
-        return max(0.0, self.total - worked) * elapsed / worked
 
 
 LONG = 5.0  # expected seconds from which the start of a job gets a line of its own
@@ -167,7 +129,7 @@ class PlainProgress(Progress):
             self.say(f"{self._place(job)} {job.label}: {how}")
 
     def job_failed(self, job: Job, message: str, folder: Path) -> None:
-        self.left.settle(job)
+        self.left.drop(job)
         place = f"{self._place(job)} " if job.key in self.numbers else ""  # a row that was never planned has no number
         self.say(place + failure_text(job, message, folder))
         self.debug(trace_text(folder))
@@ -177,7 +139,7 @@ class PlainProgress(Progress):
             self.say(printed_text(job, first, lines, log))
 
     def job_skipped(self, job: Job, roles: Sequence[str]) -> None:
-        self.left.settle(job)
+        self.left.drop(job)
         self.number += 1
         if self.level > QUIET:
             self.say(f"{job.label}: skipped ({', '.join(roles)} failed)")

@@ -14,7 +14,6 @@ from mtsuite.run.progress import (
     QUIET,
     VERBOSE,
     PlainProgress,
-    TimeLeft,
     describe_values,
     duration,
     make_progress,
@@ -154,19 +153,6 @@ def test_choice_of_display(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(make_progress(console(terminal=True)[0], level=QUIET), PlainProgress)
     monkeypatch.setenv("CI", "1")
     assert isinstance(make_progress(console(terminal=True)[0]), PlainProgress)
-
-
-def test_time_left_follows_the_costs() -> None:
-    clock = Clock()
-    left = TimeLeft([A, B], clock)
-    assert left.seconds() is None
-    left.start(A)
-    clock.now += 6
-    left.advance(A, {"step": 1, "total": 10})  # 3 of 40 in 6 s
-    assert left.seconds() == pytest.approx(74)
-    clock.now += 14
-    left.settle(A)  # 30 of 40 in 20 s
-    assert left.seconds() == pytest.approx(20 / 3)
 
 
 def test_words() -> None:
