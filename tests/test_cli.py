@@ -15,6 +15,8 @@ import pytest
 import sacrebleu
 from conftest import Answer, Command, Miniature, environment, finished, script
 
+import mtsuite
+
 Verb = Callable[..., Answer]
 
 
@@ -48,6 +50,11 @@ def test_help_lists_the_verbs(verb: Verb) -> None:
         "--offline",
     ):
         assert name in options
+
+
+def test_the_version(verb: Verb) -> None:
+    answer = verb("--version")
+    assert (answer.code, answer.out) == (0, f"mtsuite {mtsuite.__version__}\n")
 
 
 def test_the_command_line_imports_nothing_heavy() -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
+from mtsuite import __version__
 from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
 from mtsuite.cli.recipes import recipes_app
@@ -25,6 +27,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"mtsuite {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """What comes before a verb."""
+
+
 for verb in (run, plan, validate, report, compare, score, translate, export, env):  # in the order of the help
     app.command()(verb)
 app.add_typer(methods_app, name="methods")
