@@ -78,7 +78,7 @@ class Mixture(nn.Module):
             if self.k < len(self.experts):
                 numbers = routing.numbers.reshape(-1, self.k)
                 weights = weights.gather(1, numbers)
-            return numbers, self.scale * (weights if self.weighed else (weights > 0).float())
+            return numbers, self.scale * (weights if self.weighed else torch.ones_like(weights))
 
 
 def largest(scores: Tensor, k: int) -> Tensor:

@@ -230,22 +230,25 @@ class NoisyTopKGate(nn.Module):
         noisy = clean + torch.randn(clean.shape).to(clean.device) * deviation
         numbers = largest(noisy, k)
         used = chosen(numbers, noisy.shape[-1])
-        return Routing(numbers, _scores(noisy, used), load_probability(clean, noisy, deviation, k))
+        return Routing(numbers, _scores(noisy, used), load_probability(clean, noisy, deviation, numbers))
 
 
 def _scores(logits: Tensor, used: Tensor) -> Tensor:
     return torch.softmax(logits.masked_fill(~used, -torch.inf), dim=-1)
 
 
-def load_probability(clean: Tensor, noisy: Tensor, deviation: Tensor, k: int) -> Tensor:
+def load_probability(clean: Tensor, noisy: Tensor, deviation: Tensor, numbers: Tensor) -> Tensor:
     """P(x, i) = Phi((G(x)_i - kth_excluding(H(x), k, i)) / deviation_i), all (..., E) (Shazeer et al. 2017, Eq. 9).
 
-    The k-th largest of H without i is the (k+1)-th of all when i is among the k largest, else the k-th.
+    ``numbers`` (..., k) are those of the k largest of H.  The k-th largest without i is the (k+1)-th of all when i is
+    among them, else the k-th.
     """
-    if k == clean.shape[-1]:
+    if numbers.shape[-1] == clean.shape[-1]:
         return torch.ones_like(clean)
-    top = noisy.topk(k + 1, dim=-1).values
-    threshold = torch.where(chosen(largest(noisy, k), noisy.shape[-1]), top[..., k:], top[..., k - 1 : k])
+    used = chosen(numbers, clean.shape[-1])
+    last = noisy.masked_fill(~used, torch.inf).amin(-1, keepdim=True)
+    next_one = noisy.masked_fill(used, -torch.inf).amax(-1, keepdim=True)
+    threshold = torch.where(used, next_one, last)
     return torch.special.ndtr((clean - threshold) / deviation)
 
 

@@ -254,6 +254,14 @@ class MixMoEConfig(MethodConfig):
                 f"mt_down_init belongs to mt_init: random; found mt_init: {self.mt_init}",
             ),
             (
+                not self._draws_normal and not self._unsaid("init_std"),
+                "init_std: nothing is drawn with it; it belongs to mt_init: random and router_init: normal",
+            ),
+            (
+                self.rho_mode in ("fixed", "sum") and not self._unsaid("mt_logit_bias"),
+                f"mt_logit_bias: with rho_mode: {self.rho_mode} it moves all logits of a softmax alike; leave it out",
+            ),
+            (
                 not self._unsaid("renormalise") and not (self.leaves_out(1) or self.leaves_out(2)),
                 "renormalise: with all experts used the weights sum to one anyway; leave it out",
             ),
@@ -340,6 +348,12 @@ class MixMoEConfig(MethodConfig):
         if self.gate_mode == "joint":
             return (self.lm_experts + self.mt_experts,)
         return (self.lm_experts, self.mt_experts)
+
+    @property
+    def _draws_normal(self) -> bool:
+        """Whether weights are drawn with ``init_std``: those of random translation experts, or the router's."""
+        experts = self.groups == "mixed" and self.mt_init == "random"
+        return experts or (self.router == "learned" and self.router_init == "normal")
 
     @property
     def _one_of_several(self) -> bool:

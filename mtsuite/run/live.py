@@ -53,7 +53,7 @@ class LiveProgress(Progress):
 
     def begin(self, todo: Sequence[Job], cached: int) -> None:
         self.left = TimeLeft(todo, self.clock)
-        self.count, self.cached = len(todo), cached
+        self.count, self.cached, self.settled = len(todo), cached, 0
         if todo:
             self.whole = self.bars.add_task("all jobs", total=max(self.left.total, 1e-9), told="")
             self.bars.start()
@@ -128,6 +128,9 @@ class LiveProgress(Progress):
 
     def end(self, outcome: Outcome) -> None:
         self.bars.stop()
+        if self.whole is not None:  # a second plan, the report's, has a bar of its own
+            self.bars.remove_task(self.whole)
+            self.whole = None
         self.note(outcome_text(outcome))
 
     def _close(self, job: Job) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mtsuite.methods.experts import Mixture, mixtures, sliced, watched
+from mtsuite.methods.experts import Mixture, largest, mixtures, sliced, watched
 from mtsuite.methods.llama_moe import (
     LLaMAMoE,
     LLaMAMoEConfig,
@@ -151,7 +151,7 @@ def test_the_noise_has_the_learned_deviation() -> None:
     noisy = gate.logits(x) + torch.randn(7, 4) * deviation
     kept = noisy.masked_fill(noisy < noisy.topk(2, -1).values[:, 1:], -torch.inf)
     torch.testing.assert_close(routing.weights, torch.softmax(kept, -1))
-    torch.testing.assert_close(routing.basis, load_probability(gate.logits(x), noisy, deviation, 2))
+    torch.testing.assert_close(routing.basis, load_probability(gate.logits(x), noisy, deviation, largest(noisy, 2)))
 
 
 def test_load_probability_by_hand() -> None:
@@ -164,11 +164,11 @@ def test_load_probability_by_hand() -> None:
 
     # k = 1: without expert 0 the largest is 1.0; without another it is 2.0
     expected = [phi((1.0 - 1.0) / 1.0), phi((0.0 - 2.0) / 0.5), phi((0.5 - 2.0) / 2.0)]
-    assert load_probability(clean, noisy, deviation, 1)[0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert load_probability(clean, noisy, deviation, largest(noisy, 1))[0].tolist() == pytest.approx(expected, abs=1e-6)
     # k = 2: without 0 or 2 the second largest is 0.4; without 1 it is 1.0
     expected = [phi((1.0 - 0.4) / 1.0), phi((0.0 - 1.0) / 0.5), phi((0.5 - 0.4) / 2.0)]
-    assert load_probability(clean, noisy, deviation, 2)[0].tolist() == pytest.approx(expected, abs=1e-6)
-    assert load_probability(clean, noisy, deviation, 3).tolist() == [[1.0, 1.0, 1.0]]
+    assert load_probability(clean, noisy, deviation, largest(noisy, 2))[0].tolist() == pytest.approx(expected, abs=1e-6)
+    assert load_probability(clean, noisy, deviation, largest(noisy, 3)).tolist() == [[1.0, 1.0, 1.0]]
 
 
 def test_load_probability_is_a_frequency() -> None:
@@ -176,7 +176,7 @@ def test_load_probability_is_a_frequency() -> None:
     generator = torch.Generator().manual_seed(0)
     clean, noisy = torch.randn(1, 4, generator=generator), torch.randn(1, 4, generator=generator)
     deviation = torch.tensor([[0.5, 1.0, 2.0, 0.7]])
-    expected = load_probability(clean, noisy, deviation, 2)
+    expected = load_probability(clean, noisy, deviation, largest(noisy, 2))
     for i in range(4):
         redrawn = noisy.expand(20_000, 4).clone()
         redrawn[:, i] = clean[0, i] + deviation[0, i] * torch.randn(20_000, generator=generator)

@@ -137,6 +137,21 @@ def test_a_job_that_starts_again_keeps_its_number_and_loses_its_bar() -> None:
     ]
 
 
+def test_a_second_plan_has_a_bar_and_counts_of_its_own() -> None:
+    clock = Clock()
+    live = LiveProgress(console(terminal=True)[0], clock=clock)
+    live.bars.live.auto_refresh = False
+    live.job_failed(B, "PluginError: a row that could not be planned", Path("/store/failed/key"))
+    live.begin([A], 0)
+    live.job_started(A)
+    live.job_done(A, 30.0)
+    assert live.settled == 1
+    live.end(Outcome(done=[A], seconds=30.0))
+    live.begin([C], 0)
+    assert (live.settled, len(live.bars.tasks)) == (0, 1)
+    live.end(Outcome(seconds=0.1))
+
+
 def test_nothing_to_do() -> None:
     screen, file = console()
     progress = PlainProgress(screen)

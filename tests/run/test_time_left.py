@@ -53,7 +53,7 @@ def test_a_slow_kind_does_not_slow_the_others(clock: Clock) -> None:
 
 
 def test_jobs_side_by_side_share_the_time(clock: Clock) -> None:
-    """Two at a time, 20 s a training of cost 10 and 4 s a translation of cost 2: 10 and 2 s of the clock each."""
+    """Two at a time: a training of cost 10 takes 20 s, 10 s of the clock; a translation of cost 2 half a second."""
     trains = [job(f"train {n}", cost=10.0, n=n) for n in range(4)]
     left = TimeLeft([*trains, *SAY], clock)
     for one, other in (trains[:2], trains[2:]):
