@@ -10,6 +10,7 @@ from typing import Any
 from mtsuite.plan.graph import Job
 
 Clock = Callable[[], float]
+_ENOUGH = 0.03  # of all costs: what comes first is slow, for models and libraries are loaded in it
 
 
 class TimeLeft:
@@ -68,8 +69,10 @@ class TimeLeft:
         self._close(job)
 
     def seconds(self) -> float | None:
-        """Seconds until the end, or ``None`` while nothing is known."""
+        """Seconds until the end, or ``None`` while too little is done to tell."""
         self._pass()
+        if self.done < _ENOUGH * self.total:
+            return None
         left, worked = self._open.copy(), self._worked.copy()
         for job, fraction in self.running.values():
             left[job.kind] -= job.cost * fraction

@@ -31,7 +31,10 @@ def test_it_follows_the_costs(clock: Clock) -> None:
     assert left.seconds() is None
     left.start(A)
     assert left.seconds() is None
-    clock.now += 6
+    clock.now += 2
+    left.advance(A, {"step": 1, "total": 30})
+    assert left.seconds() is None, "one of 40 is too little to tell"
+    clock.now += 4
     left.advance(A, {"step": 1, "total": 10})  # 3 of 40 in 6 s
     assert left.seconds() == pytest.approx(74)
     assert left.done == 3
