@@ -6,7 +6,7 @@ import csv
 import json
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -174,26 +174,22 @@ def test_what_is_printed_is_told_with_the_name_and_reaches_no_output(ran: Ran) -
     assert "printing.py:Mine printed 'at import' (import)" in ran.done.stderr
 
 
-def test_a_mended_method_runs_and_its_failure_is_forgotten(ran: Ran, tmp_path: Path, command: Command) -> None:
-    folder = Path(shutil.copytree(ran.folder, tmp_path / "run"))  # other tests read what the first run left
+@pytest.fixture
+def as_it_was(ran: Ran, tmp_path: Path) -> Iterator[Ran]:
+    """The run, put back afterwards: other tests read what it left."""
+    kept = shutil.copytree(ran.folder, tmp_path / "kept")
+    yield ran
+    shutil.rmtree(ran.folder)
+    shutil.copytree(kept, ran.folder)
+
+
+def test_a_mended_method_runs_and_its_failure_is_forgotten(as_it_was: Ran, command: Command) -> None:
+    folder = as_it_was.folder
     for name in ("import", "moves"):
         write(folder / f"{name}.py")  # the code is part of a job's key: the other one is another job now
-    words = [
-        "run",
-        "mini.yaml",
-        "--set",
-        "methods={full: {}, import: {use: import.py:Mine}, moves: {use: moves.py:Mine}}",
-    ]
-    words += [
-        "--set",
-        "transfer=!remove",
-        "--set",
-        "metrics.names=[BLEU]",
-        "--set",
-        "report.floor=false",
-        "--jobs",
-        "1",
-    ]
+    words = ["run", "mini.yaml", "--set", "transfer=!remove", "--set", "metrics.names=[BLEU]", "--jobs", "1"]
+    words += ["--set", "methods={full: {}, import: {use: import.py:Mine}, moves: {use: moves.py:Mine}}"]
+    words += ["--set", "report.floor=false"]
     failed = folder / "results" / ".mtsuite" / "failed"
     before = {json.loads(p.read_text())["label"] for p in failed.glob("*/status.json")}
     done = command(folder, *words)
