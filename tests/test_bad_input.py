@@ -211,7 +211,7 @@ def test_test_sentences_in_the_training_text_are_reported(corpus: Path, miniatur
         known = (corpus / f"test.{code}").read_text().splitlines()[1]
         (corpus / f"train.{code}").open("a").write(known + "\n")
     words = ["run", "small.yaml", "--jobs", "1", "--set", f"model.name_or_path={base_of(miniature)}"]
-    assert verb(*words).code == 0
+    assert verb(*words, "--set", "report.page=false").code == 0
     data = json.loads(Path("results/small/environment.json").read_text())["data"]
     assert data["overlap"]["de-en"]["dropped"] is True
     assert sum(data["cleaning"]["de-en"]["dropped"].values()) == 1
@@ -261,7 +261,7 @@ def test_model_without_feed_forward_blocks(small: Path, miniature: Miniature, ve
     config = MixtralConfig(**sizes, num_attention_heads=2, num_key_value_heads=2, num_local_experts=2)
     folder = saved(small.parent / "mixtral", config, miniature)
     rows = ("--set", "methods.landermt.config.k=1", "--set", f"model.name_or_path={folder}")
-    answer = verb("run", "small.yaml", "--jobs", "1", *rows)
+    answer = verb("run", "small.yaml", "--jobs", "1", "--set", "report.page=false", *rows)
     says(
         answer,
         1,
@@ -311,7 +311,7 @@ def test_half_written_store_folders_are_made_again(miniature: Miniature, tmp_pat
     second.mkdir()
     for broken in (store / "report").iterdir():
         shutil.rmtree(broken)
-    done = command(folder, "run", "mini.yaml", "--jobs", "1")
+    done = command(folder, "run", "mini.yaml", "--jobs", "1", "--set", "report.page=false")
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("is not trusted") == 2
     assert "2 jobs to run, 48 already done" in done.stderr

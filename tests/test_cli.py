@@ -294,7 +294,8 @@ def test_what_cannot_be_exported_says_what_can_be_done(miniature: Miniature, her
 def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_path: Path, command: Command) -> None:
     folder = miniature.copy(tmp_path / "chosen", "corpus", "base")
     words = ("run", "mini.yaml", "--only", "zero-*,full", "--seeds", "1,2", "-o", "results/elsewhere", "-q",
-             "--jobs", "2", "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove")  # fmt: skip
+             "--jobs", "2", "--set", "metrics.names=[BLEU]", "--set", "transfer=!remove",
+             "--set", "report.page=false")  # fmt: skip
     done = command(folder, *words)
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "quiet: tables and errors only"
@@ -329,6 +330,8 @@ def test_two_processes_learn_what_one_learns(miniature: Miniature, tmp_path: Pat
         "metrics.names=[BLEU]",
         "--set",
         "transfer=!remove",
+        "--set",
+        "report.page=false",
     ]
     done = subprocess.run(
         [*launcher, *words], cwd=folder, env=environment(), capture_output=True, text=True, timeout=900

@@ -110,9 +110,13 @@ class Ran:
         info = json.loads((self.results / "report.json").read_text())
         return {entry["job"]: entry["error"] for entry in info["failed"]}
 
-    def scored(self) -> set[str]:
+    def scores(self) -> dict[str, list[tuple[str, str]]]:
+        """Direction and score of every row that has any."""
+        found: dict[str, list[tuple[str, str]]] = {}
         with (self.results / "scores.csv").open(encoding="utf-8", newline="") as file:
-            return {row["method"] for row in csv.DictReader(file)}
+            for row in csv.DictReader(file):
+                found.setdefault(row["method"], []).append((row["direction"], row["score"]))
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -128,9 +132,11 @@ def ran(miniature: Miniature, tmp_path_factory: pytest.TempPathFactory, command:
         options += ["--set", f"methods.{name}.use={name}.py:Mine"]
     write(folder / "unfrozen.py", attach="model.requires_grad_(True)", trainable="model.requires_grad_(True)")
     options += ["--set", "methods.unfrozen.use=unfrozen.py:Mine"]
-    write(folder / "printing.py", head="print('at import')", loss="print('hello'); print('again')")
+    talk = "print('hello'); print('again'); import os; os.write(1, b'raw bytes')"
+    write(folder / "printing.py", head="print('at import')", loss=talk)
     options += ["--set", "methods.printing.use=printing.py:Mine", "--set", "transfer=!remove", "--jobs", "2"]
     options += ["--exclude", "in-context,lora,mix-moe,landermt", "--set", "metrics.names=[BLEU]", "-v"]
+    options += ["--set", "report.page=false"]
     return Ran(folder, command(folder, "run", "mini.yaml", *options))
 
 
@@ -151,7 +157,7 @@ def test_a_bad_method_is_told_with_name_phase_and_traceback(ran: Ran, name: str)
 
 def test_the_other_rows_are_there(ran: Ran) -> None:
     assert ran.done.returncode == 1
-    assert ran.scored() == {"source-copy", "zero-shot", "full", "unfrozen", "printing"}
+    assert set(ran.scores()) == {"source-copy", "zero-shot", "full", "unfrozen", "printing"}
     table = (ran.results / "tables" / "bleu.md").read_text()
     for name, bad in CASES.items():
         assert f"\n| {name} " in table, "the row stands with holes"
@@ -170,7 +176,9 @@ def test_what_is_printed_is_told_with_the_name_and_reaches_no_output(ran: Ran) -
     (told,) = [line for line in ran.done.stderr.splitlines() if "warning: printing: " in line]
     assert "printing: translation (seed 1): printed 'hello' and 1" in told
     log = Path(told.rpartition("all of it in ")[2].rstrip(")"))
-    assert (ran.folder / log).read_text().count("again") > 1
+    text = (ran.folder / log).read_text()
+    assert text.count("again") > 1
+    assert text.count("raw bytes") == text.count("again")
     assert "printing.py:Mine printed 'at import' (import)" in ran.done.stderr
 
 
@@ -189,13 +197,16 @@ def test_a_mended_method_runs_and_its_failure_is_forgotten(as_it_was: Ran, comma
         write(folder / f"{name}.py")  # the code is part of a job's key: the other one is another job now
     words = ["run", "mini.yaml", "--set", "transfer=!remove", "--set", "metrics.names=[BLEU]", "--jobs", "1"]
     words += ["--set", "methods={full: {}, import: {use: import.py:Mine}, moves: {use: moves.py:Mine}}"]
-    words += ["--set", "report.floor=false"]
+    words += ["--set", "report.floor=false", "--set", "report.page=false"]
     failed = folder / "results" / ".mtsuite" / "failed"
+    same = as_it_was.scores()["printing"]  # the same method, and nothing wrong with what it learns
     before = {json.loads(p.read_text())["label"] for p in failed.glob("*/status.json")}
     done = command(folder, *words)
     assert done.returncode == 0, done.stderr
     after = {json.loads(p.read_text())["label"] for p in failed.glob("*/status.json")}
     assert before - after == {"import: import"}
+    assert as_it_was.failures() == {}
+    assert as_it_was.scores()["import"] == as_it_was.scores()["moves"] == same
 
 
 # -- what planning says ------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ SMALL = (
     "translate.max_new_tokens=6",
     "metrics.names=[BLEU, chrF]",
     "methods.landermt.config.k=1",
+    "report.page=false",
 )
 
 

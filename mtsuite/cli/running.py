@@ -67,9 +67,8 @@ def run(
 
         print_report(finished.results, console)
         if not quiet:
-            console.print(
-                f"{finished.ran} jobs run. Everything is in {finished.results}/ (report.html is the page to open)."
-            )
+            page = "report.html is the page to open" if read.recipe.report.page else "`mtsuite report` draws its page"
+            console.print(f"{finished.ran} jobs run. Everything is in {finished.results}/ ({page}).")
     if not finished.complete:
         raise typer.Exit(1)
 

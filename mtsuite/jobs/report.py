@@ -80,8 +80,8 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     _write_json(output / "charts.json", charts)
     told = _report_json(spec, inputs, scores, charts["problems"])
     _write_json(output / "report.json", {**told, "failure_notes": failure_modes.notes()})
-    context.progress(step=1, total=2, text="tables and figures")
-    report = build_report(output)
+    context.progress(step=1, total=2, text="tables and figures" if spec["page"] else "tables")
+    report = build_report(output, page=spec["page"])
     return {"files": len(report.files)}
 
 

@@ -65,6 +65,7 @@ def report_plan(
         # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
         "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
         "report": _page(planned, command),
+        "page": recipe.report.page,
         "charts": {name: _method(planned, name) for name in dict.fromkeys(t.method for t in planned.trainings)},
         "_failed": list(failed),
         "_environment": environment,

@@ -479,6 +479,11 @@ class Sequence(Section):
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
     floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
+    page: bool = Field(
+        True,
+        description="Write report.html and draw figures; false: numbers, tables and matrices alone, in a fraction "
+        "of the time and space. `mtsuite report` makes the rest from them whenever it is wanted.",
+    )
     columns: list[FailureMode] = Field(
         [],
         description="Failure modes to show in the score tables too, as columns behind the average: their averages over "

@@ -22,7 +22,10 @@ from mtsuite.metrics.comet_files import text_hash
 
 pytest.importorskip("comet", reason="unbabel-comet is not installed")
 
-FEW_ROWS = ("--exclude", "in-context,landermt,mix-moe", "--set", "transfer=!remove", "--jobs", "1")  # and few figures
+FEW_ROWS = (
+    "--exclude", "in-context,landermt,mix-moe", "--set", "transfer=!remove",
+    "--set", "report.page=false", "--jobs", "1",
+)  # fmt: skip
 
 
 def scores_of(results: Path, metric: str = "COMET") -> dict[tuple[str, ...], str]:

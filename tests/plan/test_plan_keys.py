@@ -154,7 +154,12 @@ def test_transfer_shares_detection_and_first_stage(planned) -> None:  # type: ig
 
 def test_how_a_run_is_done_changes_nothing(planned) -> None:  # type: ignore[no-untyped-def]
     keys = set(planned().plan.jobs)
-    for change in ("train.checkpoint_seconds=0", "model.pretrain.use_shipped=false", "report.baseline=full"):
+    for change in (
+        "train.checkpoint_seconds=0",
+        "model.pretrain.use_shipped=false",
+        "report.baseline=full",
+        "report.page=false",
+    ):
         assert set(planned(change).plan.jobs) == keys, change
     moved = planned("report.floor=false")
     assert but_comet(moved) < keys

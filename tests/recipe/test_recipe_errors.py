@@ -29,7 +29,7 @@ from .conftest import SMALL, Message, Write
         ),
         (
             "report: {zzzz: 1}\n",
-            "x.yaml:5:10: report.zzzz: unknown key. Known: baseline, columns, floor.\n"
+            "x.yaml:5:10: report.zzzz: unknown key. Known: baseline, columns, floor, page.\n"
             "    5 | report: {zzzz: 1}\n"
             "      |          ^",
         ),

@@ -136,6 +136,19 @@ def test_a_second_build_changes_nothing_and_removes_what_is_stale(tmp_path: Path
     assert after == before
 
 
+def test_without_a_page_the_numbers_are_there_and_the_page_can_follow(tmp_path: Path) -> None:
+    build_report(large(tmp_path))
+    whole = contents(tmp_path)
+    built = build_report(tmp_path, page=False)
+    bare = contents(tmp_path)
+    drawn = {name for name in whole if name.endswith((".png", ".svg")) or name == "report.html"}
+    assert drawn
+    assert bare == {name: content for name, content in whole.items() if name not in drawn}
+    assert {str(path.relative_to(tmp_path)) for path in built.files} <= set(bare)
+    build_report(tmp_path)
+    assert contents(tmp_path) == whole
+
+
 def test_everything_from_the_folder_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert('x')</script>\"&"
     folder = small(tmp_path)

@@ -12,8 +12,8 @@ import pytest
 from mtsuite.chart import Chart, Series, check
 from mtsuite.errors import StoreError
 from mtsuite.report import build_report, figures
-from mtsuite.report.build import sweeps
 from mtsuite.report.chart_figures import chart_csv, draw
+from mtsuite.report.drawings import sweeps
 from mtsuite.report.html import without_ground
 from mtsuite.report.results import read_results
 

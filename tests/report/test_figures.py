@@ -16,8 +16,8 @@ from matplotlib.text import Text
 from mtsuite.chart import Chart, Series
 from mtsuite.errors import StoreError
 from mtsuite.report import build_report, figures
-from mtsuite.report.build import points
 from mtsuite.report.chart_figures import draw
+from mtsuite.report.drawings import points
 from mtsuite.report.figures import (
     COST_AXES,
     TRAINED,

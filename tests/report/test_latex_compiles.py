@@ -28,7 +28,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     info["labels"]["lora"] = "[x] LoRA"
     info["notes"] = [EVIL]
     (folder / "report.json").write_text(json.dumps(info), encoding="utf-8")
-    build_report(folder)
+    build_report(folder, page=False)
     return folder / "tables"
 
 
