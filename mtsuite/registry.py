@@ -15,6 +15,7 @@ import inspect
 import io
 import json
 import logging
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -61,11 +62,24 @@ def collisions() -> dict[str, list[str]]:
     return {name: sorted(distributions) for name, distributions in names.items() if len(distributions) > 1}
 
 
-def _all() -> list[Registered]:
-    return [
+def _all() -> tuple[Registered, ...]:
+    return _scanned(tuple((place, _modified(place)) for place in sys.path))
+
+
+@functools.lru_cache(maxsize=4)
+def _scanned(_places: tuple[tuple[str, int], ...]) -> tuple[Registered, ...]:
+    """What is installed in these places as they are now: reading it takes longer than finding a method in it."""
+    return tuple(
         Registered(p.name, p.value, p.dist.name if p.dist is not None else "unknown", p)
         for p in entry_points(group=GROUP)
-    ]
+    )
+
+
+def _modified(place: str) -> int:
+    try:
+        return os.stat(place or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
 
 
 def find_method(use: str) -> type[Method]:
