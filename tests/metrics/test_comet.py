@@ -56,28 +56,6 @@ def test_segments_are_those_of_comets_own_predict(checkpoint: Path) -> None:
     assert result.n == 40
 
 
-def test_the_score_is_that_of_the_comet_score_command(checkpoint: Path, tmp_path: Path) -> None:
-    for name, lines in (("src", SOURCES), ("hyp", HYPOTHESES), ("ref", REFERENCES)):
-        (tmp_path / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    files = ["-s", str(tmp_path / "src"), "-t", str(tmp_path / "hyp"), "-r", str(tmp_path / "ref")]
-    code = "from comet.cli.score import score_command; score_command()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, *files, "--gpus", "0", "--model", "checkpoints/model.ckpt", "--quiet"],
-        cwd=checkpoint,  # the encoder's path in the checkpoint is relative
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    said = [float(line.split()[-1]) for line in done.stdout.splitlines() if "score:" in line]
-    options = {"checkpoint": str(checkpoint), "device": "cpu"}
-    exact = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
-    halves = make_metric("COMET", options | {"precision": "float16"}).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
-    # the command computes in half precision and rounds to four decimals
-    assert halves.score / 100 == pytest.approx(said[-1], abs=1e-4)
-    assert exact.score / 100 == pytest.approx(said[-1], abs=1e-4)
-    assert halves.segments == pytest.approx([100 * score for score in said[:-1]], abs=0.11)
-
-
 def comet_score(folder: Path, checkpoint: Path, *words: str, references: bool = True) -> list[float]:
     """What the command prints for every segment and, last, for the system: four decimals, from half precision."""
     for name, lines in (("src", SOURCES), ("hyp", HYPOTHESES), ("ref", REFERENCES)):
@@ -93,6 +71,24 @@ def comet_score(folder: Path, checkpoint: Path, *words: str, references: bool = 
     )
     (folder / "printed").write_text(done.stdout, encoding="utf-8")
     return [float(line.split()[-1]) for line in done.stdout.splitlines() if "score:" in line]
+
+
+@pytest.fixture(scope="module")
+def commands(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[float], Path]:
+    """What the command says of the tiny checkpoint, and the folder with what it printed and wrote as JSON."""
+    folder = tmp_path_factory.mktemp("command")
+    return comet_score(folder, checkpoint, "--batch_size", "1", "--to_json", str(folder / "json")), folder
+
+
+def test_the_score_is_that_of_the_comet_score_command(checkpoint: Path, commands: tuple[list[float], Path]) -> None:
+    """The command computes in half precision and rounds to four decimals; batches change nothing that it shows."""
+    said, _ = commands
+    options = {"checkpoint": str(checkpoint), "device": "cpu"}
+    exact = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
+    halves = make_metric("COMET", options | {"precision": "float16"}).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
+    assert halves.score / 100 == pytest.approx(said[-1], abs=1e-4)
+    assert exact.score / 100 == pytest.approx(said[-1], abs=1e-4)
+    assert halves.segments == pytest.approx([100 * score for score in said[:-1]], abs=0.11)
 
 
 @pytest.fixture(scope="module")
@@ -120,16 +116,16 @@ def reference_free(checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -
     return folder
 
 
-def test_every_segment_is_that_of_the_comet_score_command(checkpoint: Path, tmp_path: Path) -> None:
+def test_every_segment_is_that_of_the_comet_score_command(checkpoint: Path, commands: tuple[list[float], Path]) -> None:
     """To all four decimals that it prints, in its precision and with its batches."""
     from mtsuite.metrics.comet_files import read_scores
 
-    said = comet_score(tmp_path, checkpoint, "--batch_size", "1", "--to_json", str(tmp_path / "json"))
+    said, folder = commands
     options = {"checkpoint": str(checkpoint), "device": "cpu", "precision": "float16", "batch_size": 1}
     ours = make_metric("COMET", options).score(EN_DE, SOURCES, HYPOTHESES, REFERENCES)
     assert [round(score / 100, 4) for score in ours.segments or []] == said[:-1]
     assert round(ours.score / 100, 4) == said[-1]
-    printed, as_json = read_scores(tmp_path / "printed"), read_scores(tmp_path / "json")
+    printed, as_json = read_scores(folder / "printed"), read_scores(folder / "json")
     assert printed.scores == said[:-1]
     assert as_json.scores == pytest.approx(printed.scores, abs=5e-5)
     assert [text["mt"] for text in as_json.texts] == HYPOTHESES
