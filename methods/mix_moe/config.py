@@ -111,10 +111,11 @@ class MixMoEConfig(MethodConfig):
         "Balance loss: E sum_i F_i P_i of the Switch Transformer, constant when all experts are used; E sum_i P_i^2; "
         "or log E minus the entropy of P. The last two work with top_k: all.",
     )
-    group_prior_coef: float = ours(
+    group_prior_coef: float = Option(
         0.0,
-        "Coefficient of -log(mass of the LM group) on monolingual text that train.monolingual_replay mixes into "
-        "stage 2, as in MoE-LPR.",
+        description="Coefficient of -log(mass of the LM group) on monolingual text that train.monolingual_replay mixes "
+        "into stage 2, as in MoE-LPR. Our choice.",
+        json_schema_extra={"origin": "ours", "of_replay": True},
         ge=0,
     )
 

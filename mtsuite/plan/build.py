@@ -30,7 +30,7 @@ from mtsuite.plan.known import known_configuration, layer_count
 from mtsuite.plan.perplexity import Perplexity, plan_perplexity
 from mtsuite.plan.phases import probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
-from mtsuite.plan.rows import check_rows, configure_rows
+from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.schema import ReadRecipe, Recipe
@@ -110,6 +110,7 @@ class _Planner:
         check_tracking(self.recipe, self.error)
         self.templates = self._templates()
         self.methods, broken = configure_rows(read, self.error)
+        check_replay(self.recipe, self.methods, self.error)
         known = known_configuration(self.recipe, self.folder)
         check_model(self.recipe, known, self.error)
         layers = layer_count(known)

@@ -9,7 +9,7 @@ from mtsuite.jobs.assemble import PHASE
 from mtsuite.method import Method, Probe, Train
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS
-from mtsuite.recipe.schema import Recipe, Row
+from mtsuite.recipe.schema import Recipe, Row, TrainOverride
 
 
 def probe_job(
@@ -67,12 +67,17 @@ def train_job(
     return Job("train", label, spec, inputs, cost=tokens / 10_000)
 
 
+def replay_of(recipe: Recipe, own: TrainOverride) -> float:
+    """The share of monolingual tokens that a row's trainings on parallel text mix in."""
+    return recipe.train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
+
+
 def train_spec(recipe: Recipe, row: Row, phase: Train, steps: int, *, main: bool) -> dict[str, Any]:
     """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's."""
     train = recipe.train
     own = row.train if main else type(row.train)()
     shared = train.learning_rate if main else None
-    replay = train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
+    replay = replay_of(recipe, own)
     return {
         **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
         "steps": steps,

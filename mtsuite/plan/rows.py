@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from mtsuite.errors import MethodError, PluginError
 from mtsuite.method import Method
 from mtsuite.plan.broken import BrokenRow
+from mtsuite.plan.phases import replay_of
 from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.read import LocatedRecipe
 from mtsuite.recipe.schema import ReadRecipe, Recipe
@@ -36,6 +37,20 @@ def configure_rows(read: ReadRecipe, error: ErrorAt) -> tuple[dict[str, Method],
         else:
             methods[name] = method
     return methods, broken
+
+
+def check_replay(recipe: Recipe, methods: dict[str, Method], error: ErrorAt) -> None:
+    """Options about replayed text (``of_replay`` in their schema) are set only where a row replays some."""
+    for name, method in methods.items():
+        if replay_of(recipe, recipe.methods[name].train):
+            continue
+        for key, field in type(method.config).model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and extra.get("of_replay") and getattr(method.config, key) != field.default:
+                raise error(
+                    ("methods", name, "config", key),
+                    "it is about replayed text and this row replays none: set train.monolingual_replay or drop it.",
+                )
 
 
 def check_rows(recipe: Recipe, methods: dict[str, Method], layers: int, error: ErrorAt) -> list[BrokenRow]:

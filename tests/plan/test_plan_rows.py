@@ -134,3 +134,15 @@ def test_a_look_before_training_is_for_the_report_alone(tmp_path: Path) -> None:
     training = plan.trainings[-1]
     assert dict(training.phases)["start"] == start.key
     assert not any(key == train.key for key in start.inputs.values())
+
+
+def test_an_option_about_replayed_text_needs_some(tmp_path: Path) -> None:
+    row = "  mix-moe: {config: {group_prior_coef: 0.1}%s}\n"
+    with pytest.raises(
+        RecipeError, match=r"r.yaml:4:40: .*group_prior_coef: .*replays none: set train.monolingual_replay"
+    ):
+        planned(tmp_path, row % "")
+    with pytest.raises(RecipeError, match="replays none"):
+        planned(tmp_path, row % ", train: {monolingual_replay: 0}")
+    assert planned(tmp_path, row % ", train: {monolingual_replay: 0.05}").methods
+    assert planned(tmp_path, row.replace("0.1", "0.0") % "").methods
