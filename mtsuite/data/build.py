@@ -17,6 +17,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.overlap import HeldOut
 from mtsuite.data.sources import open_source, parse_directions, sacrebleu_sets, tested
 from mtsuite.data.sources.base import HELD_OUT_TEST, Pair, Source
+from mtsuite.data.text import LONGEST, too_long
 from mtsuite.errors import DataError
 
 Segments = list[tuple[str, str]]
@@ -52,6 +53,9 @@ def build_corpus(
         carved[pair] = _carve(source, pair, [d for d in from_source if d.pair == pair], notes)
         given = source.valid(pair) if source.has_valid else carved[pair].valid
         valid[pair] = list(islice(_non_blank(given), source.limits.valid))
+        for number, row in enumerate(valid[pair], start=1):
+            if problem := next(filter(None, map(too_long, row)), None):
+                raise DataError(f"Validation text {name}, segment {number}: {problem}.")
         if not valid[pair]:
             raise DataError(f"No validation text for {name}: all its lines are blank.")
 
@@ -96,7 +100,11 @@ def build_corpus(
         if lines is None:
             continue
         dropped: list[str] = []
-        mono[code] = list(islice(_apart(lines, code, held_out if dropping else None, dropped), source.limits.mono))
+        long: list[str] = []
+        kept = _apart(lines, code, held_out if dropping else None, dropped, long)
+        mono[code] = list(islice(kept, source.limits.mono))
+        if long:
+            notes.append(f"monolingual text {code}: {len(long)} lines above {LONGEST:,} characters are left out")
         overlap[f"mono {code}"] = {"lines": len(dropped), "dropped": dropping}
         if not mono[code]:
             raise DataError(f"No monolingual line is left in {code!r}: all are blank or occur in held-out sets.")
@@ -190,10 +198,15 @@ def _hold_out(tests: Mapping[str, Mapping[Direction, Segments]], valid: Mapping[
     return held_out
 
 
-def _apart(lines: Iterable[str], code: str, held_out: HeldOut | None, dropped: list[str]) -> Iterator[str]:
-    """Lines that are neither blank nor held out; the latter are put into ``dropped``."""
+def _apart(
+    lines: Iterable[str], code: str, held_out: HeldOut | None, dropped: list[str], long: list[str]
+) -> Iterator[str]:
+    """Lines that are neither blank nor held out nor over-long; the last two are put into ``dropped`` and ``long``."""
     for line in lines:
         if not line.strip():
+            continue
+        if len(line) > LONGEST:
+            long.append(line)
             continue
         if held_out is not None and held_out.where(code, line) is not None:
             dropped.append(line)

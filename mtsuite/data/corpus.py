@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtsuite.data.direction import Direction
-from mtsuite.data.text import one_line, write_lines
+from mtsuite.data.text import one_line, too_long, write_lines
 from mtsuite.errors import DataError, StoreError
 
 SCHEMA = 1
@@ -208,6 +208,8 @@ def write_corpus(
                 if not all(map(one_line, segment)):
                     where = f"Test set {name!r}, {direction}, segment {number}"
                     raise DataError(f"{where} is blank on a side: {segment!r}.")
+                if problem := next(filter(None, map(too_long, segment)), None):
+                    raise DataError(f"{where}: {problem}.")
             for side, code in enumerate(direction):
                 count = put(f"{place}/{direction}.{code}", (segment[side] for segment in segments))
             test_sets[name]["directions"][str(direction)] = count

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mtsuite.data.direction import Direction, is_language_code
-from mtsuite.errors import MetricError, did_you_mean
+from mtsuite.data.direction import Direction
+from mtsuite.data.languages import language
+from mtsuite.errors import DataError, MetricError, did_you_mean
 from mtsuite.metrics.base import Metric, MetricResult
 from mtsuite.metrics.failures import Failures, failures
 from mtsuite.metrics.intervals import LEVEL, Interval, interval
@@ -100,9 +101,11 @@ def score_files(
         raise MetricError(f"{', '.join(single)} reads one reference a segment; found {len(given)} --references files.")
     if failure_modes and len(given) > 1:
         raise MetricError(f"Failure modes read one reference a segment; found {len(given)} --references files.")
-    wrong = [code for code in languages if not is_language_code(code)]
-    if wrong:
-        raise MetricError(f"--languages: expected language codes such as fr or zh_Hant; found {wrong[0]!r}.")
+    for code in languages:
+        try:
+            language(code)
+        except DataError as error:
+            raise MetricError(f"--languages: {error}") from None
     reference = [read_segment_file(path) for path in given]
     source = read_segment_file(sources) if sources is not None else None
     files = [read_segment_file(path) for path in hypotheses]

@@ -56,7 +56,7 @@ def test_reasons_of_form(first: str, second: str, expected: str | None, changes:
         ("Žluťoučký kůň", "cs", False),
         ("これはペンです", "ja", False),
         ("これはペンです", "zh", True),
-        ("хочу", "xx", False),  # a language whose script the suite does not know
+        ("хочу", "quy", False),  # a language whose script the suite does not know
     ],
 )
 def test_scripts(text: str, code: str, foreign: bool) -> None:
