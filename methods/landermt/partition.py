@@ -59,8 +59,7 @@ class Partition:
 
     def speaking(self, language: str) -> tuple[int, ...]:
         """Owners that are a language, or a direction with it."""
-        return tuple(i for i, name in enumerate(self.owners) if f"-{name}-".startswith(f"-{language}-")
-                     or name.endswith(f"-{language}"))  # fmt: skip
+        return tuple(i for i, name in enumerate(self.owners) if language in name.split("-"))
 
     def general_share(self, direction: Direction, *, mass: str = "sum", assign: str = "swapped") -> float:
         """s_G: the share of the general part in the output of a direction.

@@ -138,17 +138,10 @@ def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[
     no_valid, no_test = not source.has_valid, not source.has_tests and bool(wanted)
     if not no_valid and not no_test:
         return _Carved(None, [], None)
-    limits = source.limits
-    for_valid = limits.valid if no_valid else 0
-    for_test = (limits.test or limits.valid) if no_test else 0
+    for_valid, for_test = held_out_lines(source, wanted)
     rows = list(source.train(pair))
     name = pair_name(pair)
-    if len(rows) <= for_valid + for_test:
-        raise DataError(
-            f"{name}: training has {len(rows)} lines, and {for_valid} for validation and {for_test} for the test set "
-            f"are to be taken from its end. Give data.text.valid and data.text.test, or lower valid_sentences and "
-            f"max_test_sentences."
-        )
+    check_enough(name, len(rows), for_valid, for_test)
     end_test = len(rows) - for_valid
     end_train = end_test - for_test
     if no_test:
@@ -159,6 +152,26 @@ def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[
         rows[end_test:],
         list(_non_blank(rows[end_train:end_test])) if no_test else None,
     )
+
+
+def held_out_lines(source: Source, wanted: Sequence[Direction]) -> tuple[int, int]:
+    """Lines that a pair's validation text and test set take from the end of its training text.
+
+    ``wanted`` are the directions of the pair whose test set is to come from the source.
+    """
+    limits = source.limits
+    for_test = (limits.test or limits.valid) if not source.has_tests and wanted else 0
+    return (0 if source.has_valid else limits.valid), for_test
+
+
+def check_enough(name: str, lines: int, for_valid: int, for_test: int) -> None:
+    """Raises DataError where nothing would be left to train on."""
+    if lines <= for_valid + for_test:
+        raise DataError(
+            f"{name}: training has {lines} lines, and {for_valid} for validation and {for_test} for the test set "
+            f"are to be taken from its end. Give data.text.valid and data.text.test, or lower valid_sentences and "
+            f"max_test_sentences."
+        )
 
 
 def test_sets(

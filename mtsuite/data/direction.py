@@ -93,6 +93,4 @@ def _only_reading(text: str, pieces: list[str]) -> tuple[str, str]:
             f"{text!r} can be read as {' or '.join(underscores)}. Write script and region with underscores, and one "
             f"hyphen between the two languages."
         )
-    raise DataError(
-        f"{_FORM}; found {text!r}. Script and region are written with underscores (zh_Hant-en, en-pt_BR)."
-    )
+    raise DataError(f"{_FORM}; found {text!r}. Script and region are written with underscores (zh_Hant-en, en-pt_BR).")

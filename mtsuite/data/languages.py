@@ -21,7 +21,9 @@ from mtsuite.data.families import FAMILIES
 from mtsuite.errors import DataError
 
 # Language (lower case, two or three letters), then script, region and variants, each led in by one separator.
-CODE = r"[a-z]{2,3}(?:[-_][A-Za-z]{4})?(?:[-_](?:[A-Za-z]{2}|[0-9]{3}))?(?:[-_](?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+CODE = (
+    r"[a-z]{2,3}(?:[-_][A-Za-z]{4})?(?:[-_](?:[A-Za-z]{2}|[0-9]{3}))?(?:[-_](?:[A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+)
 _CODE = re.compile(CODE)
 
 _RIGHT_TO_LEFT = {"Arabic", "Hebrew", "Syriac", "Thaana", "N’Ko", "Adlam", "Mandaean", "Samaritan", "Hanifi"}
@@ -142,6 +144,11 @@ def is_language(code: str) -> bool:
     except DataError:
         return False
     return True
+
+
+def is_usual(code: str) -> bool:
+    """Whether a text is the code of a language of which the suite knows more than its registered name."""
+    return is_language(code) and (is_pinned(language(code).base) or language(code).base in FAMILIES)
 
 
 def is_pinned(code: str) -> bool:

@@ -107,6 +107,9 @@ def read_raw_lines(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: not a complete gzip file (after line {number}): {error}.") from None
 
 
+_COUNTED: dict[tuple[str, int, int], int] = {}  # by file, size and time of change
+
+
 def count_lines(path: Path) -> int:
     """Number of lines, an unfinished last one included; the bytes are searched for line feeds and not decoded.
 
@@ -115,6 +118,14 @@ def count_lines(path: Path) -> int:
     """
     if not path.is_file():
         raise missing_file(path)
+    state = path.stat()
+    known = (str(path.resolve()), state.st_size, state.st_mtime_ns)
+    if known not in _COUNTED:
+        _COUNTED[known] = _counted(path)
+    return _COUNTED[known]
+
+
+def _counted(path: Path) -> int:
     ends, returns, last, first = 0, 0, b"\n", True
     try:
         with open_binary(path) as stream:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mtsuite.data.direction import Direction
+from mtsuite.data.direction import Direction, equal_prompts
 from mtsuite.data.languages import language
 from mtsuite.errors import DataError, MetricError, did_you_mean
 from mtsuite.metrics.base import Metric, MetricResult
@@ -16,6 +16,7 @@ from mtsuite.metrics.intervals import LEVEL, Interval, interval
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.segment_files import SegmentFile, check_parallel, read_segment_file
 from mtsuite.metrics.significance import Comparison, compare
+from mtsuite.metrics.surface import Bleu, untokenized
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Scored:
 class ScoredFiles:
     """Systems on one test set; ``baseline`` is the name of the one that the others are compared with.
 
-    ``warnings`` tell what looks wrong with the files, ``notes`` which failure modes could not be measured.
+    ``warnings`` tell what looks wrong with the files, ``notes`` where BLEU means little and which failure modes could not be measured.
     """
 
     direction: Direction
@@ -88,6 +89,8 @@ def score_files(
     for files that cannot be read or do not correspond, and for names that are not known.
     """
     parsed, test = Direction.parse(direction), test or PairedTest()
+    if problem := equal_prompts([parsed]):
+        raise MetricError(problem)
     made = _metrics(metrics, profile, comet)
     given = [references] if isinstance(references, Path) else list(references)
     if not hypotheses or not given:
@@ -140,8 +143,15 @@ def score_files(
         lower_is_better=frozenset(metric.name for metric in made if metric.lower_is_better),
         test=test,
         warnings=tuple(_warnings(files, reference, source)),
-        notes=tuple(dict.fromkeys(text for system in compared if system.failures for text in system.failures.notes)),
+        notes=tuple(_notes(parsed, made, compared)),
     )
+
+
+def _notes(direction: Direction, metrics: Sequence[Metric], systems: Sequence[Scored]) -> list[str]:
+    by_words = any(isinstance(metric, Bleu) and metric.tokenizer(direction) == "13a" for metric in metrics)
+    bleu = untokenized([direction.target]) if by_words else None
+    failing = [text for system in systems if system.failures for text in system.failures.notes]
+    return list(dict.fromkeys([*([bleu] if bleu else []), *failing]))
 
 
 def _metrics(names: Sequence[str], profile: str, comet: Mapping[str, Any] | None) -> list[Metric]:

@@ -24,10 +24,10 @@ def form_of(path: str | Path) -> str:
     return {".tsv": "tsv", ".jsonl": "jsonl", ".parquet": "parquet"}.get(suffix, "moses")
 
 
-def read_moses(first: Path, second: Path) -> Numbered:
-    """Two files, line N of the one facing line N of the other.
+def aligned_lines(first: Path, second: Path) -> int:
+    """The number of lines that two parallel files have.
 
-    Raises DataError, before the first line, when a file is missing or empty or their numbers of lines differ.
+    Raises DataError when a file is missing or empty or their numbers of lines differ.
     """
     counts = count_lines(first), count_lines(second)
     for path, count in zip((first, second), counts, strict=True):
@@ -43,6 +43,23 @@ def read_moses(first: Path, second: Path) -> Numbered:
             f"Not aligned: {first} has {counts[0]} lines and {second} has {counts[1]}. "
             f"Parallel files have the same number of lines.{hint}"
         )
+    return counts[0]
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a table, by its lines or what Parquet says; blank lines count."""
+    form = form_of(path)
+    if form == "parquet":
+        return int(_parquet(path).metadata.num_rows)
+    return count_lines(path) - (form == "tsv")
+
+
+def read_moses(first: Path, second: Path) -> Numbered:
+    """Two files, line N of the one facing line N of the other.
+
+    Raises DataError as `aligned_lines` does, before the first line.
+    """
+    aligned_lines(first, second)
     for number, (a, b) in enumerate(zip(read_lines(first), read_lines(second), strict=True), start=1):
         yield number, a, b
 
