@@ -188,7 +188,9 @@ def _looked_up(code: str) -> Language:
 def _known_language(part: str) -> bool:
     import langcodes
 
-    return part not in ("und", "mul", "mis", "zxx") and not langcodes.get(part).display_name().startswith("Unknown")
+    name = langcodes.get(part).display_name("en")
+    collective = name.endswith((" languages", "(family)"))  # Slavic languages: no language to write in
+    return part not in ("und", "mul", "mis", "zxx") and not collective and not name.startswith("Unknown")
 
 
 def _known_script(part: str) -> bool:

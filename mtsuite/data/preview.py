@@ -78,9 +78,7 @@ def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], f
     return found
 
 
-def segments(
-    data: Mapping[str, Any], direction: Direction, test_set: str, folder: Path | str = "."
-) -> int | None:  # fmt: skip
+def segments(data: Mapping[str, Any], direction: Direction, test_set: str, folder: Path | str = ".") -> int | None:
     """Segments of a direction's test set (``VALIDATION`` for the held-out pairs); None where it is not known yet."""
     if test_set in sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {})):
         try:
@@ -131,8 +129,9 @@ def _look(entries: Iterable[Entry], pair: Sequence[str], limit: int) -> int | No
     for entry, order in _serving(entries, pair):
         if _unopened(entry.files(order)):
             return None
-        total += sum(bool(first and second) for _, first, second in islice(entry.rows(order), 4 * limit))
-    return min(total, limit)
+        both = (number for number, first, second in entry.rows(order) if first and second)
+        total += sum(1 for _ in islice(both, limit - total))
+    return total
 
 
 def _tests(source: FilesSource, direction: Direction, name: str) -> int | None:

@@ -52,7 +52,8 @@ class Scored:
 class ScoredFiles:
     """Systems on one test set; ``baseline`` is the name of the one that the others are compared with.
 
-    ``warnings`` tell what looks wrong with the files, ``notes`` where BLEU means little and which failure modes could not be measured.
+    ``warnings`` tell what looks wrong with the files, ``notes`` where BLEU means little and which
+    failure modes could not be measured.
     """
 
     direction: Direction

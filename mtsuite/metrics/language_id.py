@@ -91,7 +91,7 @@ class LanguageCheck:
             by = f"{PACKAGE} {installed} {MODEL}"
             if script_of(target) != script_of(language(target).base):
                 self.note = (
-                    f"{MODEL} knows {self.target!r} in its usual script only: off-target of {target} is by script."
+                    f"{MODEL} knows {self.target!r} in its usual script: off-target ({target}) is by script."
                 )
                 by = "script only"
             elif self.target in known:

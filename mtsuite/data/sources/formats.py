@@ -72,7 +72,7 @@ def table_columns(path: Path) -> list[str]:
     twice = next((name for name in names if name and names.count(name) > 1), None)
     if twice is not None:
         raise DataError(
-            f"{path}, line 1: two columns are named {twice!r} ({', '.join(names)}). Rename one: a column has one language."
+            f"{path}, line 1: two columns are named {twice!r} ({', '.join(names)}). Rename or remove one of them."
         )
     return names
 
@@ -101,8 +101,8 @@ def _header(path: Path, line: str) -> list[str]:
 
 def _quoted(path: Path, line: int, found: str) -> DataError:
     return DataError(
-        f"{path}, line {line}: cells in quotation marks, as a spreadsheet writes them ({found[:60]!r}). In a TSV file a "
-        f"quotation mark is part of the text: write the file without quoting (csv.QUOTE_NONE), or use .jsonl or .parquet."
+        f"{path}, line {line}: cells in quotation marks, as a spreadsheet writes them ({found[:60]!r}). In a TSV file "
+        f"a quotation mark is part of the text: write the file without quoting (csv.QUOTE_NONE), or as .jsonl."
     )
 
 
@@ -135,7 +135,7 @@ def _no_column(path: Path, line: int, name: str, columns: list[str], unit: str =
 
 
 def _read_tsv(path: Path, first: str, second: str) -> Numbered:
-    # No quoting: a quotation mark in a TSV of sentences is a quotation mark.  Cells that a program did quote are refused.
+    # No quoting: a quotation mark in a TSV of sentences is a quotation mark.  Cells that a program quoted are refused.
     lines = _raw_tsv(path)
     columns = _header(path, "\t".join(next(lines)[1]))
     a, b = columns.index(first), columns.index(second)
