@@ -205,8 +205,8 @@ def write_corpus(
         test_sets[name] = {"folder": place, "directions": {}}
         for direction, segments in by_direction.items():
             for number, segment in enumerate(segments, start=1):
+                where = f"Test set {name!r}, {direction}, segment {number}"
                 if not all(map(one_line, segment)):
-                    where = f"Test set {name!r}, {direction}, segment {number}"
                     raise DataError(f"{where} is blank on a side: {segment!r}.")
                 if problem := next(filter(None, map(too_long, segment)), None):
                     raise DataError(f"{where}: {problem}.")

@@ -161,7 +161,7 @@ def _zero(path: Path, line: int, sample: bytes) -> DataError:
     """The error for zero bytes: every second byte is one in UTF-16 without a mark, single ones are damage."""
     for start, encoding in ((1, "UTF-16LE"), (0, "UTF-16BE")):
         half = sample[start::2]
-        if half and half.count(0) > 0.4 * len(half):
+        if half.count(0) > max(3, 0.4 * len(half)):
             return _convert(path, f"{path}, line {line}: zero bytes, as in {encoding} text", encoding)
     return DataError(
         f"{path}, line {line}: a zero character, which no text has. Take it out, for instance with `tr -d '\\000'`."

@@ -90,9 +90,7 @@ class LanguageCheck:
         else:
             by = f"{PACKAGE} {installed} {MODEL}"
             if script_of(target) != script_of(language(target).base):
-                self.note = (
-                    f"{MODEL} knows {self.target!r} in its usual script: off-target ({target}) is by script."
-                )
+                self.note = f"{MODEL} knows {self.target!r} in its usual script: off-target ({target}) is by script."
                 by = "script only"
             elif self.target in known:
                 self._identify = identify

@@ -33,7 +33,7 @@ from mtsuite.data.overlap import normalised
         ("لا", "ﻻ"),
         ("heart", "he\ufe0fart\U000e0101"),
         ("well-known", "well\u2011known"),
-        ("\"it's\"", "“it’s”"),
+        ('"it\'s"', "“it’s”"),
         ("it's", "itʼs"),
         ("tab", "t\x01ab\x7f"),
         ("Straße", "STRASSE"),
