@@ -46,12 +46,6 @@ def external_jobs(
         if not path.is_file():
             missing.append(path)
             continue
-        if expected is not None and (found := count_lines(path)) != expected:
-            raise error(
-                keys,
-                f"{path}: expected {expected} lines, one for each segment of the test set {test_set!r} of {direction}; "
-                f"found {found}. Translate the test set line by line, in its order.",
-            )
         spec = {
             "version": VERSIONS["external"],
             "direction": direction,
@@ -63,6 +57,14 @@ def external_jobs(
         jobs[direction, test_set] = Job("external", label, spec, {"corpus": corpus}, cost=0.2)
     if not jobs:
         raise error(keys, f"no such file: {missing[0]}, nor one for another direction of the recipe")
+    for (direction, test_set), job in jobs.items():
+        expected, found = texts[direction, test_set], count_lines(Path(job.spec["_file"]))
+        if expected is not None and found != expected:
+            raise error(
+                keys,
+                f"{job.spec['_file']}: expected {expected} lines, one for each segment of the test set {test_set!r} of "
+                f"{direction}; found {found}. Translate the test set line by line, in its order.",
+            )
     return jobs, missing
 
 
