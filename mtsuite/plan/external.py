@@ -33,7 +33,7 @@ def external_jobs(
     jobs: dict[tuple[str, str], Job] = {}
     missing: list[Path] = []
     seen: dict[Path, tuple[str, str]] = {}
-    for (direction, test_set), expected in texts.items():
+    for direction, test_set in texts:
         try:
             path = folder / fill(row.translations, of_text(direction, test_set))
         except ValueError as problem:
