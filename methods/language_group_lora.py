@@ -126,12 +126,12 @@ class LanguageGroupLoRA(Method):
         return [group for code in codes if (group := self._group_of(code)) is not None]
 
     def _group_of(self, code: str) -> str | None:
-        base = code.split("_")[0]  # zh_Hant is Chinese
+        base = language(code).base  # zh_Hant and zho_Hans are Chinese
         if base == ENGLISH:
             return None
         groups = self.config.groups
         if groups == "family":
-            return language(base).family
+            return language(code).family
         if groups == "language":
             return base
         table: Mapping[str, Sequence[str]] = X_ALMA if groups == "x-alma" else groups

@@ -17,6 +17,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.overlap import HeldOut
 from mtsuite.data.sources import open_source, parse_directions, sacrebleu_sets, tested
 from mtsuite.data.sources.base import HELD_OUT_TEST, Pair, Source
+from mtsuite.data.text import LONGEST, too_long
 from mtsuite.errors import DataError
 
 Segments = list[tuple[str, str]]
@@ -52,6 +53,9 @@ def build_corpus(
         carved[pair] = _carve(source, pair, [d for d in from_source if d.pair == pair], notes)
         given = source.valid(pair) if source.has_valid else carved[pair].valid
         valid[pair] = list(islice(_non_blank(given), source.limits.valid))
+        for number, row in enumerate(valid[pair], start=1):
+            if problem := next(filter(None, map(too_long, row)), None):
+                raise DataError(f"Validation text {name}, segment {number}: {problem}.")
         if not valid[pair]:
             raise DataError(f"No validation text for {name}: all its lines are blank.")
 
@@ -96,7 +100,11 @@ def build_corpus(
         if lines is None:
             continue
         dropped: list[str] = []
-        mono[code] = list(islice(_apart(lines, code, held_out if dropping else None, dropped), source.limits.mono))
+        long: list[str] = []
+        kept = _apart(lines, code, held_out if dropping else None, dropped, long)
+        mono[code] = list(islice(kept, source.limits.mono))
+        if long:
+            notes.append(f"monolingual text {code}: {len(long)} lines above {LONGEST:,} characters are left out")
         overlap[f"mono {code}"] = {"lines": len(dropped), "dropped": dropping}
         if not mono[code]:
             raise DataError(f"No monolingual line is left in {code!r}: all are blank or occur in held-out sets.")
@@ -130,17 +138,10 @@ def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[
     no_valid, no_test = not source.has_valid, not source.has_tests and bool(wanted)
     if not no_valid and not no_test:
         return _Carved(None, [], None)
-    limits = source.limits
-    for_valid = limits.valid if no_valid else 0
-    for_test = (limits.test or limits.valid) if no_test else 0
+    for_valid, for_test = held_out_lines(source, wanted)
     rows = list(source.train(pair))
     name = pair_name(pair)
-    if len(rows) <= for_valid + for_test:
-        raise DataError(
-            f"{name}: training has {len(rows)} lines, and {for_valid} for validation and {for_test} for the test set "
-            f"are to be taken from its end. Give data.text.valid and data.text.test, or lower valid_sentences and "
-            f"max_test_sentences."
-        )
+    check_enough(name, len(rows), for_valid, for_test)
     end_test = len(rows) - for_valid
     end_train = end_test - for_test
     if no_test:
@@ -151,6 +152,26 @@ def _carve(source: Source, pair: Pair, wanted: Sequence[Direction], notes: list[
         rows[end_test:],
         list(_non_blank(rows[end_train:end_test])) if no_test else None,
     )
+
+
+def held_out_lines(source: Source, wanted: Sequence[Direction]) -> tuple[int, int]:
+    """Lines that a pair's validation text and test set take from the end of its training text.
+
+    ``wanted`` are the directions of the pair whose test set is to come from the source.
+    """
+    limits = source.limits
+    for_test = (limits.test or limits.valid) if not source.has_tests and wanted else 0
+    return (0 if source.has_valid else limits.valid), for_test
+
+
+def check_enough(name: str, lines: int, for_valid: int, for_test: int) -> None:
+    """Raises DataError where nothing would be left to train on."""
+    if lines <= for_valid + for_test:
+        raise DataError(
+            f"{name}: training has {lines} lines, and {for_valid} for validation and {for_test} for the test set "
+            f"are to be taken from its end. Give data.text.valid and data.text.test, or lower valid_sentences and "
+            f"max_test_sentences."
+        )
 
 
 def test_sets(
@@ -190,10 +211,15 @@ def _hold_out(tests: Mapping[str, Mapping[Direction, Segments]], valid: Mapping[
     return held_out
 
 
-def _apart(lines: Iterable[str], code: str, held_out: HeldOut | None, dropped: list[str]) -> Iterator[str]:
-    """Lines that are neither blank nor held out; the latter are put into ``dropped``."""
+def _apart(
+    lines: Iterable[str], code: str, held_out: HeldOut | None, dropped: list[str], long: list[str]
+) -> Iterator[str]:
+    """Lines that are neither blank nor held out nor over-long; the last two are put into ``dropped`` and ``long``."""
     for line in lines:
         if not line.strip():
+            continue
+        if len(line) > LONGEST:
+            long.append(line)
             continue
         if held_out is not None and held_out.where(code, line) is not None:
             dropped.append(line)

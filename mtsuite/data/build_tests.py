@@ -70,9 +70,9 @@ def _overlap(tests: Mapping[str, Mapping[Direction, Segments]], trained: Corpus)
 def _met(trained: Corpus, code: str, sought: set[str]) -> set[str]:
     """Those of the segments that occur in the parallel or monolingual training text of a language."""
     found: set[str] = set()
-    for pair in trained.info["pairs"]:
-        if code in pair.split("-"):
-            other = next(c for c in pair.split("-") if c != code)
+    for pair in dict.fromkeys(direction.pair for direction in trained.directions):
+        if code in pair:
+            other = next(c for c in pair if c != code)
             found.update(normalised(line) for line, _ in trained.pairs("train", Direction(code, other)))
     if f"mono/{code}.txt" in trained.info["files"]:
         found.update(map(normalised, trained.monolingual(code)))

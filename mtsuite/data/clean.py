@@ -5,8 +5,8 @@ tried (a dropped pair is counted under the first that holds):
 
 =============  ==============================================================================
 empty          a side has no text (dropped also when the filters are switched off)
-too_short      a side has fewer than ``min_tokens`` words (characters for zh, ja, th)
-too_long       a side has more than ``max_tokens``
+too_short      a side has fewer than ``min_tokens`` words (characters for languages without blanks)
+too_long       a side has more than ``max_tokens``, or more characters than any segment may have
 length_ratio   the longer side has over ``max_length_ratio`` times the other's UTF-8 bytes
 copy           both sides are equal
 script         a side is mostly in another script than its language's
@@ -23,6 +23,7 @@ from typing import Any
 
 from mtsuite.data.overlap import HeldOut
 from mtsuite.data.scripts import count_tokens, foreign_script
+from mtsuite.data.text import LONGEST
 
 REASONS = ("empty", "too_short", "too_long", "length_ratio", "copy", "script", "overlap", "duplicate")
 EXAMPLES = 3
@@ -83,6 +84,8 @@ class Cleaner:
         """Why the pair alone (without the other pairs and sets) would be dropped, or None."""
         if not first.strip() or not second.strip():
             return "empty"
+        if max(len(first), len(second)) > LONGEST:
+            return "too_long"
         settings = self.settings
         if not settings["enabled"]:
             return None

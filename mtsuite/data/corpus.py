@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mtsuite.data.direction import Direction
-from mtsuite.data.text import one_line, write_lines
+from mtsuite.data.text import one_line, too_long, write_lines
 from mtsuite.errors import DataError, StoreError
 
 SCHEMA = 1
@@ -205,9 +205,11 @@ def write_corpus(
         test_sets[name] = {"folder": place, "directions": {}}
         for direction, segments in by_direction.items():
             for number, segment in enumerate(segments, start=1):
+                where = f"Test set {name!r}, {direction}, segment {number}"
                 if not all(map(one_line, segment)):
-                    where = f"Test set {name!r}, {direction}, segment {number}"
                     raise DataError(f"{where} is blank on a side: {segment!r}.")
+                if problem := next(filter(None, map(too_long, segment)), None):
+                    raise DataError(f"{where}: {problem}.")
             for side, code in enumerate(direction):
                 count = put(f"{place}/{direction}.{code}", (segment[side] for segment in segments))
             test_sets[name]["directions"][str(direction)] = count

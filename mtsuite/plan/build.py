@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
+from mtsuite.data.languages import meanings
+from mtsuite.data.preview import segments
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
@@ -139,6 +141,8 @@ class _Planner:
             "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,
         }
+        if names := meanings(recipe.languages()):  # they decide tokenizers, scripts and what the identifier is asked
+            self.score_spec["meanings"] = names
         if recipe.report.floor:
             for direction in recipe.directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
@@ -169,7 +173,12 @@ class _Planner:
     def _external(self, name: str) -> None:
         """A row of files; like an untrained row it is the same under every seed."""
         recipe, row = self.recipe, self.recipe.external[name]
-        texts = [(direction, test_set) for direction in recipe.directions for test_set in self._test_sets(direction)]
+        data = recipe.data.model_dump(mode="json")
+        texts = {
+            (direction, test_set): segments(data, Direction.parse(direction), test_set, self.folder)
+            for direction in recipe.directions
+            for test_set in self._test_sets(direction)
+        }
         jobs, missing = external_jobs(name, row, texts, self.out.corpus, self.folder, self.error)
         self.out.outside[name] = external_note(row, missing)
         for (direction, test_set), job in jobs.items():
@@ -229,7 +238,12 @@ class _Planner:
         return templates
 
     def _template_spec(self) -> dict[str, Any]:
-        return {"texts": list(self.templates.texts)}
+        """Texts of the templates, and the names that stand in them for codes which are looked up."""
+        names = meanings([*self.recipe.languages(), *self._untrained_languages()])
+        return {"texts": list(self.templates.texts)} | ({"languages": names} if names else {})
+
+    def _untrained_languages(self) -> list[str]:
+        return [code for text in self.recipe.forgetting.zero_shot_directions for code in Direction.parse(text)]
 
     # -- one row ----------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mtsuite.data.direction import Direction
 from mtsuite.errors import RecipeError, did_you_mean
 from mtsuite.method import Method, Train
 from mtsuite.plan.known import window
@@ -17,13 +18,18 @@ from mtsuite.recipe.schema import Recipe
 
 
 def check_metrics(recipe: Recipe, error: ErrorAt) -> None:
-    """Names of metrics."""
+    """Names of metrics, and the tokenizers that BLEU needs."""
     from mtsuite.metrics.registry import metric_names
+    from mtsuite.metrics.surface import missing_tokenizer
 
     known = [*metric_names(), *recipe.metrics.more_comet]
     for index, name in enumerate(recipe.metrics.names):
         if name not in known:
             raise error(("metrics", "names", index), f"unknown metric {name!r}. {did_you_mean(name, known)}")
+    if "BLEU" in recipe.metrics.names and recipe.metrics.profile == "auto":
+        every = [*recipe.parsed_directions(), *map(Direction.parse, recipe.forgetting.zero_shot_directions)]
+        if problem := missing_tokenizer(dict.fromkeys(direction.target for direction in every)):
+            raise error(("metrics", "names", recipe.metrics.names.index("BLEU")), problem)
 
 
 def check_tracking(recipe: Recipe, error: ErrorAt) -> None:

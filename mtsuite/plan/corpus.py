@@ -18,11 +18,13 @@ ZERO_SHOT = ("forgetting", "zero_shot_directions")
 
 def corpus_job(recipe: Recipe, folder: Path) -> Job:
     """Text to train, validate and test on.  Raises DataError when the source cannot serve the directions."""
+    from mtsuite.data.preview import check_text
     from mtsuite.data.sources import check_source
 
     data = _data(recipe, without=recipe.forgetting.zero_shot_directions)
     directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
     check_source(data, directions, folder)
+    check_text(data, directions, folder)
     return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0)
 
 
@@ -54,8 +56,9 @@ def untrained_job(recipe: Recipe, folder: Path, corpus: str, error: ErrorAt) -> 
 def _spec(data: dict[str, Any], directions: list[str], folder: Path) -> dict[str, Any]:
     from mtsuite.data.sources import source_fingerprint
 
+    generated = data["text"]["source"] == "microworld" and not data["sacrebleu"]["sets"]
     return {
-        "version": VERSIONS["corpus"],
+        "version": VERSIONS["microworld" if generated else "corpus"],
         "fingerprint": source_fingerprint(data, folder, directions),
         "settings": _without_places(data),
         "directions": directions,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from mtsuite.data.text import count_lines
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, file_digest
 from mtsuite.plan.pattern import fill, of_text
@@ -15,12 +16,18 @@ OUTSIDE = "made outside of this comparison: model, data and budget are its own"
 
 
 def external_jobs(
-    name: str, row: External, texts: Sequence[tuple[str, str]], corpus: str, folder: Path, error: ErrorAt
+    name: str,
+    row: External,
+    texts: Mapping[tuple[str, str], int | None],
+    corpus: str,
+    folder: Path,
+    error: ErrorAt,
 ) -> tuple[dict[tuple[str, str], Job], list[Path]]:
     """A job for every (direction, test set) whose file is there, and the files that are not.
 
-    Raises RecipeError when no file is there at all, for a placeholder that does not exist, and for a pattern that names
-    one file for several texts.
+    ``texts`` says how many segments each has, where that is known.  Raises RecipeError when no file is there at all,
+    for a file of another number of lines, for a placeholder that does not exist, and for a pattern that names one file
+    for several texts.
     """
     keys = ("external", name, "translations")
     jobs: dict[tuple[str, str], Job] = {}
@@ -50,6 +57,14 @@ def external_jobs(
         jobs[direction, test_set] = Job("external", label, spec, {"corpus": corpus}, cost=0.2)
     if not jobs:
         raise error(keys, f"no such file: {missing[0]}, nor one for another direction of the recipe")
+    for (direction, test_set), job in jobs.items():
+        expected, found = texts[direction, test_set], count_lines(Path(job.spec["_file"]))
+        if expected is not None and found != expected:
+            raise error(
+                keys,
+                f"{job.spec['_file']}: expected {expected} lines, one for each segment of the test set {test_set!r} of "
+                f"{direction}; found {found}. Translate the test set line by line, in its order.",
+            )
     return jobs, missing
 
 

@@ -97,7 +97,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "baseline": recipe.report.baseline,
         "columns": list(dict.fromkeys(recipe.report.columns)),
         "metrics": recipe.metrics.names,
-        "notes": [],
+        "notes": _about_bleu(recipe),
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))} | planned.outside,
         "transfer": _transfer(recipe),
         "sequence": _sequence(recipe),
@@ -177,3 +177,13 @@ def _note(planned: Planned, name: str) -> str:
     if planned.recipe.methods[name].one_model_per_direction and trains:
         told.append(f"one model a direction, {trains[-1]['train']['steps']} updates each; parameters are all models'")
     return "; ".join(text for text in told if text)
+
+
+def _about_bleu(recipe: Recipe) -> list[str]:
+    """Where BLEU's numbers mean little, if it is a column of the tables."""
+    from mtsuite.metrics.surface import untokenized
+
+    if not {"BLEU", "BLEU-paper"} & set(recipe.metrics.names):
+        return []
+    found = untokenized(direction.target for direction in recipe.parsed_directions())
+    return [found] if found else []

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mtsuite.data.direction import Direction
+from mtsuite.data.direction import Direction, equal_prompts
 from mtsuite.errors import DataError, did_you_mean
 from mtsuite.recipe.checks_forgetting import check_forgetting
 from mtsuite.recipe.schema import Transfer
@@ -32,12 +32,20 @@ def check(tree: Mapping) -> list[tuple[Keys, Problem]]:
 
 
 def _directions(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
-    for keys, item in _items(tree, "directions"):
-        if isinstance(item.value, str):
-            try:
-                Direction.parse(item.value)
-            except DataError as error:
+    told: list[Direction] = []
+    for keys, item in [*_items(tree, "directions"), *_items(tree, "forgetting", "zero_shot_directions")]:
+        if not isinstance(item.value, str):
+            continue
+        try:
+            direction = Direction.parse(item.value)
+        except DataError as error:
+            if keys[0] == "directions":  # the others are told with forgetting
                 yield keys, Problem(item.place, f"{dotted(keys)}: {error}")
+            continue
+        if problem := equal_prompts([*told, direction]):
+            yield keys, Problem(item.place, f"{dotted(keys)}: {problem}")
+        else:
+            told.append(direction)
     yield from _twice(tree, "directions")
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from mtsuite.data.direction import Direction
+from mtsuite.data.direction import Direction, equal_prompts
 from mtsuite.errors import DataError
 from mtsuite.metrics.failures import FailureMode
 
@@ -57,7 +57,7 @@ class FilesSource(Section):
         [],
         description=(
             "Training files. Moses prefixes (`path/train.{lang}`), or TSV/JSONL/Parquet files with a "
-            "column a language; "
+            "column for each language (TSV without quoting); "
             "`.gz` is read too. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever "
             "exists), `{lang}` for "
             "a language, `$NAME` for an environment variable. A path without `{pair}` is multi-parallel: "
@@ -118,7 +118,7 @@ class Cleaning(Section):
 
     enabled: bool = Field(True, description="Apply the filters.")
     min_tokens: int = Field(
-        1, ge=0, description="Shortest side, in whitespace words (characters for Chinese, Japanese, Thai)."
+        1, ge=0, description="Shortest side, in whitespace words (characters for languages written without blanks)."
     )
     max_tokens: int = Field(200, ge=1, description="Longest side, same unit.")
     max_length_ratio: float = Field(4.0, gt=1, description="Largest ratio of the sides' lengths in UTF-8 bytes.")
@@ -549,6 +549,8 @@ class Recipe(Section):
                 raise ValueError(str(error)) from None
         if len(set(value)) != len(value):
             raise ValueError("a direction is named twice")
+        if problem := equal_prompts(map(Direction.parse, value)):
+            raise ValueError(problem)
         return value
 
     @field_validator("seeds")
@@ -619,6 +621,9 @@ class Recipe(Section):
                 raise ValueError(
                     f"forgetting.zero_shot_directions names {text!r}, which is trained on: it is among directions"
                 )
+        every = [*self.directions, *self.forgetting.zero_shot_directions]
+        if problem := equal_prompts(map(Direction.parse, every)):
+            raise ValueError(f"forgetting.zero_shot_directions: {problem}")
 
     def parsed_directions(self) -> list[Direction]:
         return [Direction.parse(text) for text in self.directions]

@@ -27,7 +27,6 @@ CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 SAMPLE = 5  # segments a direction for readers without scripts
 _SHOWN = 8  # rows at first; with more, the best of them and the baseline
 # Written without blanks between words, so differences are marked by character.
-_UNSPACED = frozenset({"Han", "Japanese", "Thai", "Lao", "Khmer", "Myanmar"})
 _SORTS = (
     ("order", "order of the test set"),
     ("disagreement", "largest disagreement"),
@@ -183,7 +182,7 @@ def _data(block: Block, extent: Extent) -> dict[str, Any]:
         "name": block.name,
         "source": _side(pair.source),
         "target": _side(pair.target),
-        "unit": "character" if language(pair.target).script in _UNSPACED else "word",
+        "unit": "character" if language(pair.target).unspaced else "word",
         "total": block.total,
         "shown": shown,
         "sources": list(block.sources)[:shown],
@@ -201,7 +200,7 @@ def _data(block: Block, extent: Extent) -> dict[str, Any]:
 
 
 def _side(code: str) -> dict[str, str]:
-    return {"lang": code.replace("_", "-"), "dir": "rtl" if language(code).right_to_left else "ltr"}
+    return {"lang": language(code).tag, "dir": "rtl" if language(code).right_to_left else "ltr"}
 
 
 def _at_first(results: Results, rows: Sequence[str]) -> set[str]:

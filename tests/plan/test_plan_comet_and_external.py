@@ -28,7 +28,7 @@ def jobs(plan: Planned, kind: str) -> list[Any]:
 def outputs(folder: Path, *directions: str) -> None:
     (folder / "out").mkdir(exist_ok=True)
     for direction in directions:
-        (folder / "out" / f"g.{direction}.txt").write_text("a\n", encoding="utf-8")
+        (folder / "out" / f"g.{direction}.txt").write_text("a\n" * 100, encoding="utf-8")
 
 
 EXTERNAL = 'external: {google: {label: Google, translations: "out/g.{direction}.txt", note: May 2024}}\n'
@@ -92,7 +92,7 @@ def test_an_external_row_is_scored_like_the_others(tmp_path: Path) -> None:
         "made outside of this comparison: model, data and budget are its own; May 2024; no file g.de-en.txt"
     )
     assert "google" not in page["trained_methods"]
-    (tmp_path / "out" / "g.en-de.txt").write_text("b\n")
+    (tmp_path / "out" / "g.en-de.txt").write_text("b\n" * 100)
     assert jobs(planned(tmp_path, EXTERNAL), "external")[0].key != job.key, "the key is that of the text"
 
 

@@ -8,9 +8,17 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.fingerprints import file_hash
-from mtsuite.data.languages import LANGUAGES
+from mtsuite.data.languages import is_usual
 from mtsuite.data.sources.base import Pair, Source
-from mtsuite.data.sources.formats import Numbered, form_of, read_moses, read_table, table_columns
+from mtsuite.data.sources.formats import (
+    Numbered,
+    aligned_lines,
+    count_rows,
+    form_of,
+    read_moses,
+    read_table,
+    table_columns,
+)
 from mtsuite.data.sources.paths import expand, fill, matches
 from mtsuite.data.text import missing_file, read_lines
 from mtsuite.errors import DataError
@@ -79,17 +87,30 @@ class Entry:
         paths = self.files(pair)
         return read_moses(paths[0], paths[1]) if len(paths) == 2 else read_table(paths[0], pair[0], pair[1])
 
+    def count(self, pair: Sequence[str]) -> int:
+        """Lines that the entry has of a pair that it serves.  Raises DataError where its two files differ."""
+        paths = self.files(pair)
+        return aligned_lines(paths[0], paths[1]) if len(paths) == 2 else count_rows(paths[0])
+
     def offered(self) -> set[str]:
         """The pairs that exist, as text, for error messages."""
         found = matches(self.pattern)
         if self.by_pair:
-            return {"-".join(sorted(pair.split("-"))) for _, pair, _ in found if pair}
+            return {pair_name(pair) for _, pair, _ in found if pair}
         if self.form == "moses":
             named = {code for _, _, code in found if code}
         else:
             named = {code for path, _, _ in found for code in table_columns(path)}
-        codes = sorted(code for code in named if code.split("_")[0] in LANGUAGES)  # not train.ids
+        codes = sorted(code for code in named if is_usual(code))  # not train.ids
         return {f"{a}-{b}" for i, a in enumerate(codes) for b in codes[i + 1 :]}
+
+
+def pair_name(text: str) -> str:
+    """A pair as it stands in a path, in alphabetical order; as it is where it cannot be read."""
+    try:
+        return "-".join(Direction.parse(text).pair)
+    except DataError:
+        return text
 
 
 class FilesSource(Source):
@@ -156,7 +177,7 @@ class FilesSource(Source):
     def _served(self, direction: Direction, entries: Sequence[Entry], what: str, key: str) -> None:
         if not any(entry.files(direction) for entry in entries):
             there = sorted(set().union(*(entry.offered() for entry in entries)))
-            near = [name for name in there if set(name.split("-")) & set(direction)]
+            near = [name for name in there if any(code in name for code in direction)]
             raise DataError(
                 f"Direction {direction}: no {what} in {key} ({', '.join(entry.raw for entry in entries)}). "
                 f"Pairs there: {', '.join(there) or 'none'}."

@@ -9,7 +9,7 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.sources.base import Pair, Source
-from mtsuite.data.text import one_line
+from mtsuite.data.text import checked
 from mtsuite.errors import DataError, did_you_mean
 
 
@@ -116,13 +116,16 @@ class HubSource(Source):
                     f"{self.name}, configuration {config!r}, split {split!r}: no column {code!r}; found "
                     f"{', '.join(languages)}. {did_you_mean(code, languages)}"
                 )
+        number = 0
         for batch in table.iter(batch_size=1000):
             if nested:
                 first_side, second_side = ([row.get(code) for row in batch["translation"]] for code in pair)
             else:
                 first_side, second_side = batch[pair[0]], batch[pair[1]]
             for first, second in zip(first_side, second_side, strict=True):
-                yield one_line(first or ""), one_line(second or "")
+                number += 1
+                where = f"{self.name}, split {split!r}, row {number}"
+                yield checked(first or "", where), checked(second or "", where)
 
     def train(self, pair: Pair) -> Iterator[tuple[str, str]]:
         return self._pairs(self.settings["train_split"], pair)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mtsuite.data.languages import CODE
 from mtsuite.errors import DataError
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
@@ -50,7 +51,7 @@ def fill(pattern: str, pair_text: str, code: str = "") -> Path:
 
 def matches(pattern: str) -> list[tuple[Path, str | None, str | None]]:
     """Files that exist for a pattern: ``(path, pair, language)``, sorted; fields that the pattern lacks are None."""
-    code, seen = r"[a-z]{2,3}(?:_[A-Za-z]{2,4})?", set()
+    code, seen = CODE, set()
     parts = []
     for piece in re.split(r"(\{pair\}|\{lang\})", pattern):
         group = {"{pair}": ("pair", f"{code}-{code}"), "{lang}": ("lang", code)}.get(piece)
