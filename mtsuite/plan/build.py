@@ -75,8 +75,8 @@ class Planned:
     """A plan and what its results will be put together from.
 
     ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
-    ``starts`` are the rows' models
-    before training, where a table shows a change.  ``broken`` are the rows whose method's own code fails; they have no jobs, and ``methods`` has them not.
+    ``starts`` are the rows' models before training, where a table shows a change.  ``broken`` are the rows whose
+    method's own code fails; they have no jobs, and ``methods`` has them not.
     """
 
     plan: Plan
