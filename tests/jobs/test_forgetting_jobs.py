@@ -196,8 +196,8 @@ def _check_starts(results: Path, lines: set[tuple[str, str, str]], measured: lis
     bits = {(m["method"], m["trained_on"], m["language"]): float(m["bits_per_byte"]) for m in measured}
     for code in ("en", "de", "fr"):
         assert bits["lora", "start", code] == bits["base", "all", code]
-        assert bits["landermt", "start", code] != pytest.approx(bits["base", "all", code], abs=1e-5)
         assert bits["base", "all", code] < bits["sharp", "all", code] < bits["sharp", "start", code]
+    assert any(bits["landermt", "start", code] != bits["base", "all", code] for code in ("en", "de", "fr"))
     with (results / "tables" / "bits-per-byte.csv").open(encoding="utf-8") as file:
         (sharp,) = (row for row in csv.DictReader(file) if row["method"] == "sharp")
     assert float(sharp["change_from_start"]) < 0 < float(sharp["change_from_base"])
@@ -205,5 +205,6 @@ def _check_starts(results: Path, lines: set[tuple[str, str, str]], measured: lis
     copied = [s["label"] for kind in ("translate", "score", "perplexity") for s, status in finished(store, kind)
               if status["summary"].get("of_base")]  # fmt: skip
     assert sorted(copied) == [
-        "lora (before training): perplexity (seed 1)", "lora (before training): translate de-fr",
+        "lora (before training): perplexity (seed 1)", "lora (before training): score de-fr",
+        "lora (before training): translate de-fr",
     ]  # fmt: skip
