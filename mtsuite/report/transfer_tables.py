@@ -57,17 +57,12 @@ def transfer_table(results: Results, matrices: Sequence[Matrix], *, beside_start
         *reference_notes(first, beside_start=beside_start),
         *_reading(matrices),
     ]
-    title = f"{results.title}: Cross-lingual transfer, {first.metric}{_named(first, beside_start)}"
+    title = f"{results.title}: Cross-lingual transfer, {first.metric}, change against {first.reference}"
     return _summaries(_file("transfer", first, beside_start), title, matrices, notes, ranked=True)
 
 
 def _file(kind: str, matrix: Matrix, beside_start: bool) -> str:
     return f"{kind}-from-base-{_stem(matrix)}" if beside_start else f"{kind}-{_stem(matrix)}"
-
-
-def _named(matrix: Matrix, beside_start: bool) -> str:
-    """Which change a title is about; nothing in folders that have one only."""
-    return f", change against {matrix.reference}" if matrix.start or beside_start else ""
 
 
 def reference_notes(matrix: Matrix, *, beside_start: bool) -> list[Note]:
@@ -210,7 +205,7 @@ def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait, beside_s
     ]
     return Table(
         _file(f"transfer-{plural}", first, beside_start),
-        f"{results.title}: Cross-lingual transfer between {plural}, {first.metric}{_named(first, beside_start)}",
+        f"{results.title}: Cross-lingual transfer between {plural}, {first.metric}, change against {first.reference}",
         (Column("trained_on", "Trained on", numeric=False), *(Column(c, c, "Tested on") for c in columns)),
         tuple(made),
         tuple(notes),
