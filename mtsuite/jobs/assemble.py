@@ -103,14 +103,27 @@ def open_adapted(
 
 
 def open_trained(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> tuple[Method, Any]:
-    """A method with its model after all phases; the worker keeps it, for what asks for it comes in a row."""
-    sources = {role: key for role, key in context.keys.items() if role == "base" or role.startswith(PHASE)}
-    key = "model:" + json.dumps([spec["identity"], spec["config"], spec.get("seed"), sources])
+    """A method with its model after all phases, or before its first training where the specification has a ``start``.
+
+    The worker keeps it, for what asks for it comes in a row.
+    """
+    key = _model_key(spec, context)
     if key not in context.cache:
         method = open_method(spec)
         base = open_base(spec, inputs, context)
-        model, _ = open_adapted(method, base, inputs, None, seed=spec.get("seed", 0))
+        model, _ = open_adapted(method, base, inputs, spec.get("start"), seed=spec.get("seed", 0))
         model.eval().requires_grad_(False)
         context.cache[key] = (method, model.to(next(base.parameters()).device))
     method, model = context.cache[key]
     return method, model
+
+
+def keep_start(spec: Mapping[str, Any], context: JobContext, method: Method, model: nn.Module) -> None:
+    """Keep a row's start that is there already (in eval mode) where ``open_trained`` looks for it."""
+    context.cache[_model_key(spec, context)] = (method, model)
+
+
+def _model_key(spec: Mapping[str, Any], context: JobContext) -> str:
+    sources = {role: key for role, key in context.keys.items() if role == "base" or role.startswith(PHASE)}
+    told = [spec["identity"], spec["config"], spec.get("seed"), sources]
+    return "model:" + json.dumps(told + ([spec["start"]] if "start" in spec else []))

@@ -19,7 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-KINDS = ("corpus", "base", "probe", "train", "translate", "external", "score", "comet", "perplexity", "report")
+KINDS = (
+    "corpus", "base", "probe", "start", "train", "translate", "external", "score", "comet", "perplexity", "report",
+)  # fmt: skip
 INCOMPLETE = "incomplete"
 
 

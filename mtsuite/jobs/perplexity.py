@@ -11,6 +11,7 @@ from typing import Any
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.assemble import open_base, open_text, open_trained
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.same import SAME, copied, serves_base
 
 BASE = "base"
 FILE = "perplexity.json"
@@ -23,6 +24,8 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     """
     from mtsuite.model.perplexity import likelihood
 
+    if serves_base(inputs):
+        return copied(inputs[SAME], output, FILE)
     text = open_text(spec, inputs, context)
     method, model = (None, None) if spec["identity"] == BASE else open_trained(spec, inputs, context)
     if model is None:

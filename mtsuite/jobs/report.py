@@ -20,6 +20,7 @@ from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.perplexity import perplexity_rows
+from mtsuite.jobs.same import read_start
 from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
 from mtsuite.jobs.training_metrics import write_training_metrics
 from mtsuite.method import Artefacts
@@ -254,6 +255,11 @@ def _report_json(
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
         "fairness": _fairness(spec, inputs),
+        "starts": [
+            {"method": method, "seed": seed, **read_start(inputs[key])}
+            for method, seed, key in spec["starts"]
+            if key in inputs
+        ],
         "failed": spec["_failed"],
         "learning_curves": _curves(spec, inputs),
     }

@@ -10,7 +10,9 @@ from typing import Any
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.failure_modes import FILE as FAILURES
 from mtsuite.jobs.failure_modes import write_failures
+from mtsuite.jobs.same import SAME, copied, serves_base
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -21,6 +23,8 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     from mtsuite.errors import MetricError
     from mtsuite.metrics import make_metrics
 
+    if serves_base(inputs):
+        return copied(inputs[SAME], output, "scores.json", *[FAILURES] * (inputs[SAME] / FAILURES).is_file())
     direction = Direction.parse(spec["direction"])
     corpus_key = f"corpus:{context.keys['corpus']}"
     if corpus_key not in context.cache:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -18,6 +19,7 @@ from mtsuite.data.prompts import Templates
 from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
 from mtsuite.jobs.assemble import CONTINUES, PHASE
+from mtsuite.jobs.same import SAME
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.base import base_job
@@ -30,12 +32,14 @@ from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
 from mtsuite.plan.perplexity import Perplexity, plan_perplexity
-from mtsuite.plan.phases import probe_job, train_job, train_spec
+from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
+from mtsuite.plan.start import START, Start, looks_before, start_job, tested_at_start
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.schema import ReadRecipe, Recipe
+from mtsuite.registry import configure
 
 FLOOR = "source-copy"
 ALL, OWN = "all", "own"  # trained on every direction; each direction by a model that was trained on it alone
@@ -73,7 +77,8 @@ class Planned:
     """A plan and what its results will be put together from.
 
     ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
-    ``broken`` are the rows whose method's own code fails; they have no jobs, and ``methods`` has them not.
+    ``starts`` are the rows' models before training, where a table shows a change.  ``broken`` are the rows whose
+    method's own code fails; they have no jobs, and ``methods`` has them not.
     """
 
     plan: Plan
@@ -84,6 +89,7 @@ class Planned:
     trainings: list[Training] = field(default_factory=list)
     broken: list[BrokenRow] = field(default_factory=list)
     perplexities: list[Perplexity] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)
     corpus: str = ""
     base: str = ""
     untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
@@ -160,6 +166,7 @@ class _Planner:
                 for name in recipe.transfer.methods:
                     if name in self.methods:
                         self._transfer(name, seed)
+        self._starts()
         self._forgetting()
         for name in recipe.external:
             self._external(name)
@@ -205,6 +212,41 @@ class _Planner:
             for direction in recipe.directions:
                 self._line(name, self.methods[name], seed, trained_on, direction, phases)
 
+    def _starts(self) -> None:
+        """Every row of which a table shows a change, as it is before its first training step."""
+        recipe = self.recipe
+        shared = {
+            "directions": [*recipe.directions, *recipe.forgetting.zero_shot_directions],
+            "templates": self._template_spec(),
+            "max_length": recipe.train.max_length,
+            "evaluation_template": recipe.prompts.evaluation_template,
+            "model": self.model,
+        }
+        inputs = {"corpus": self.out.corpus, "base": self.out.base}
+        for name, directions in tested_at_start(recipe, self.methods).items():
+            method = self.methods[name]
+            trained = next(dict(t.phases) for t in self.out.trainings if t.method == name)
+            looks = looks_before(method, trained)
+            for seed in recipe.seeds:
+                job = self.out.plan.add(start_job(recipe, name, method, seed, shared, inputs | looks))
+                self.out.starts.append(Start(name, seed, job, tuple(looks.items())))
+                for direction in directions:
+                    self._start_line(name, method, self.out.starts[-1], direction)
+
+    def _start_line(self, name: str, method: Method, start: Start, direction: str) -> None:
+        """Translations of a row's start; where it is the base, the base's own."""
+        base = configure("zero-shot", {})
+        for test_set in self._test_sets(direction):
+            same: dict[str, dict[str, str]] = {"translate": {START: start.job}, "score": {START: start.job}}
+            if not method.shots:  # prompts that show examples are not those of the base
+                known = self._translation("base", "", base, start.seed, direction, test_set, {})
+                same["translate"][SAME] = known
+                same["score"][SAME] = self._score("base", "", direction, test_set, known)
+            phases = dict(start.looks) | same["translate"]
+            made = self._translation(name, START, method, start.seed, direction, test_set, phases)
+            scores = self._score(name, START, direction, test_set, made, same["score"])
+            self.out.lines.append(Line(name, start.seed, START, direction, test_set, made, scores))
+
     def _forgetting(self) -> None:
         """Sequences, directions that are not trained on, perplexity: what training makes a model forget."""
         recipe, methods = self.recipe, self.methods
@@ -214,6 +256,12 @@ class _Planner:
                 self._line(FLOOR, None, 0, ALL, direction, {})
         plan_untrained(recipe, methods, self.models, self._line)
         joint = {(name, seed, ALL): phases for (name, seed), phases in self.models.items()}
+        measured = {key[:2] for key in joint | stages}
+        starts = {
+            (s.method, s.seed, START): {**dict(s.looks), START: s.job}
+            for s in self.out.starts
+            if (s.method, s.seed) in measured
+        }
         shared = {
             "directions": list(recipe.directions),
             "templates": self._template_spec(),
@@ -222,7 +270,7 @@ class _Planner:
         }
         inputs = {"corpus": self.out.corpus, "base": self.out.base}
         check_base_name(recipe, self.error)
-        self.out.perplexities = plan_perplexity(self.out.plan, recipe, methods, joint | stages, shared, inputs)
+        self.out.perplexities = plan_perplexity(self.out.plan, recipe, methods, joint | starts | stages, shared, inputs)
 
     # -- what every row shares --------------------------------------------------------------------
 
@@ -316,54 +364,70 @@ class _Planner:
         direction: str,
         phases: Mapping[str, str],
     ) -> None:
-        recipe = self.recipe
-        on = {ALL: "", OWN: " (trained on it alone)"}.get(trained_on, f" (trained on {trained_on})")
         for test_set in self._test_sets(direction):
-            spec: dict[str, Any] = {
-                "version": VERSIONS["translate"],
-                "direction": direction,
-                "directions": [direction],
-                "test_set": test_set,
-                "templates": self._template_spec(),
-                "max_length": recipe.train.max_length,
-                "evaluation_template": recipe.prompts.evaluation_template,
-                "translate": recipe.translate.model_dump(mode="json"),
-                "model": self.model,
-            }
-            inputs = {"corpus": self.out.corpus_of(direction), "base": self.out.base}
-            if method is None:
-                spec |= {"identity": FLOOR, "_use": FLOOR}
-            else:
-                row = recipe.methods[name]
-                spec |= {
-                    "identity": identity(type(method)),
-                    "config": method.config.model_dump(mode="json"),
-                    "_use": row.use or name,
-                }
-                if phases or method.shots:
-                    spec["seed"] = seed
-                if method.shots:
-                    spec["shots"] = recipe.prompts.shots
-                inputs |= phases
-            translations = self.out.plan.add(
-                Job("translate", f"{name}{on}: translate {direction}", spec, inputs, cost=2.0)
-            )
-            self._scored(name, seed, trained_on, direction, test_set, translations, on)
+            translations = self._translation(name, trained_on, method, seed, direction, test_set, phases)
+            self._scored(name, seed, trained_on, direction, test_set, translations)
 
-    def _scored(
-        self, name: str, seed: int, trained_on: str, direction: str, test_set: str, translations: str, on: str = ""
-    ) -> None:
+    def _translation(
+        self,
+        name: str,
+        trained_on: str,
+        method: Method | None,
+        seed: int,
+        direction: str,
+        test_set: str,
+        phases: Mapping[str, str],
+    ) -> str:
+        """Key of the job that translates a test set with a model: of these phases, or of the row's start."""
+        recipe = self.recipe
+        spec: dict[str, Any] = {
+            "version": VERSIONS["translate"],
+            "direction": direction,
+            "directions": [direction],
+            "test_set": test_set,
+            "templates": self._template_spec(),
+            "max_length": recipe.train.max_length,
+            "evaluation_template": recipe.prompts.evaluation_template,
+            "translate": recipe.translate.model_dump(mode="json"),
+            "model": self.model,
+        }
+        if method is None:
+            spec |= {"identity": FLOOR, "_use": FLOOR}
+        else:
+            row = recipe.methods.get(name)
+            spec |= {
+                "identity": identity(type(method)),
+                "config": method.config.model_dump(mode="json"),
+                "_use": (row.use if row else "zero-shot") or name,
+            }
+            if phases or method.shots:
+                spec["seed"] = seed
+            if method.shots:
+                spec["shots"] = recipe.prompts.shots
+            if trained_on == START:
+                spec |= at_start(method)
+        inputs = {"corpus": self.out.corpus_of(direction), "base": self.out.base, **phases}
+        label = f"{name}{_on(trained_on)}: translate {direction}"
+        return self.out.plan.add(Job("translate", label, spec, inputs, cost=2.0))
+
+    def _scored(self, name: str, seed: int, trained_on: str, direction: str, test_set: str, translations: str) -> None:
         """The score job of a text, and the line that both make."""
-        scores = self.out.plan.add(
-            Job(
-                "score",
-                f"{name}{on}: score {direction}",
-                {**self.score_spec, "direction": direction, "test_set": test_set},
-                {"corpus": self.out.corpus_of(direction), "translations": translations},
-                cost=0.5,
-            )
-        )
+        scores = self._score(name, trained_on, direction, test_set, translations)
         self.out.lines.append(Line(name, seed, trained_on, direction, test_set, translations, scores))
+
+    def _score(
+        self,
+        name: str,
+        trained_on: str,
+        direction: str,
+        test_set: str,
+        translations: str,
+        more: Mapping[str, str] = MappingProxyType({}),
+    ) -> str:
+        """Key of the score job of a text; ``more`` are inputs of a start's."""
+        spec = {**self.score_spec, "direction": direction, "test_set": test_set}
+        inputs = {"corpus": self.out.corpus_of(direction), "translations": translations, **more}
+        return self.out.plan.add(Job("score", f"{name}{_on(trained_on)}: score {direction}", spec, inputs, cost=0.5))
 
     def _test_sets(self, direction: str) -> list[str]:
         from mtsuite.data.corpus import VALIDATION
@@ -375,3 +439,9 @@ class _Planner:
         if not names:
             raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")
         return names
+
+
+def _on(trained_on: str) -> str:
+    """What a job's label says of its model."""
+    told = {"": "", ALL: "", OWN: " (trained on it alone)", START: " (before training)"}
+    return told.get(trained_on, f" (trained on {trained_on})")

@@ -12,13 +12,14 @@ VERSIONS = {
     "microworld": 1,  # a corpus of generated text alone: how text is read and compared does not touch it
     "base": 1,
     "probe": 2,
+    "start": 1,
     "train": 2,
     "translate": 2,
     "external": 1,
     "score": 2,
     "comet": 1,
     "perplexity": 2,
-    "report": 6,
+    "report": 7,
 }
 
 _WHOLE = 2 << 30  # files up to 2 GiB are hashed whole, larger ones at 64 places

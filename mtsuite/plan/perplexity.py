@@ -8,9 +8,11 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.identity import identity
+from mtsuite.jobs.same import SAME, START
 from mtsuite.method import Method, main_phase
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.phases import at_start
 from mtsuite.recipe.schema import Recipe
 
 BASE = "base"  # stands where a row's name does
@@ -36,7 +38,8 @@ def plan_perplexity(
 ) -> list[Perplexity]:
     """Add the jobs; ``models`` are the phases by row, seed and what it was trained on, ``inputs`` corpus and base.
 
-    Rows that train nothing are the base and have no job of their own.
+    Phases with a start job among them are a row's model before training: where it is the base, the base's numbers are
+    taken.  Rows that train nothing are the base and have no job of their own.
     """
     if not recipe.forgetting.perplexity:
         return []
@@ -65,7 +68,12 @@ def plan_perplexity(
             "_use": recipe.methods[name].use or name,
         }
         on = "" if trained_on == "all" else f" (trained on {trained_on})"
-        job = Job("perplexity", f"{name}{on}: perplexity (seed {seed})", spec, {**inputs, **phases}, cost=4.0)
+        needed = {**inputs, **phases}
+        if START in phases:
+            spec |= at_start(method)
+            needed[SAME] = found[0].job
+            on = " (before training)"
+        job = Job("perplexity", f"{name}{on}: perplexity (seed {seed})", spec, needed, cost=4.0)
         found.append(Perplexity(name, seed, trained_on, plan.add(job)))
     return found
 

@@ -51,11 +51,11 @@ def train_job(
     inputs: dict[str, str],
 ) -> Job:
     """A training of one phase with its ``budget``; the key holds those settings of the method that the phase names."""
-    train, config = recipe.train, method.config.model_dump(mode="json")
+    train = recipe.train
     spec = {
         "version": VERSIONS["train"],
         "identity": identity(type(method)),
-        "config": config if phase.settings is None else {key: config[key] for key in phase.settings},
+        "config": settings_of(method, phase),
         "seed": seed,
         "train": budget,
         "_checkpoint_seconds": train.checkpoint_seconds,
@@ -65,6 +65,18 @@ def train_job(
         spec["_tracking"] = {"trackers": recipe.tracking, "project": recipe.name or "mtsuite", "run": label}
     tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps
     return Job("train", label, spec, inputs, cost=tokens / 10_000)
+
+
+def settings_of(method: Method, phase: Train) -> dict[str, Any]:
+    """The settings of the method on which a phase depends."""
+    config: dict[str, Any] = method.config.model_dump(mode="json")
+    return config if phase.settings is None else {key: config[key] for key in phase.settings}
+
+
+def at_start(method: Method) -> dict[str, Any]:
+    """What the specification of a job says for a model before its first training: that phase, and its settings."""
+    phase = next(phase for phase in method.phases() if isinstance(phase, Train))
+    return {"start": phase.name, "config": settings_of(method, phase)}
 
 
 def replay_of(recipe: Recipe, own: TrainOverride) -> float:

@@ -62,6 +62,7 @@ def report_plan(
         "lines": [asdict(line) for line in planned.lines],
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "perplexities": [asdict(p) for p in planned.perplexities],
+        "starts": [[s.method, s.seed, s.job] for s in planned.starts],
         # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
         "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
         "report": _page(planned, command),

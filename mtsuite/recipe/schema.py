@@ -430,7 +430,11 @@ class Transfer(Section):
     max_steps: int | None = Field(
         None, ge=1, description="Updates of each single-direction training; empty: those of `train`."
     )
-    base: str = Field("zero-shot", description="Row whose scores are subtracted; it must be one of `methods:`.")
+    base: str = Field(
+        "zero-shot",
+        description="Untrained row whose scores are subtracted beside those of each method's own start; it must be one "
+        "of `methods:`.",
+    )
 
 
 class Forgetting(Section):
@@ -458,8 +462,8 @@ class Forgetting(Section):
     )
     base: str = Field(
         "zero-shot",
-        description="Row whose scores in the `zero_shot_directions` are subtracted; with those it must be one of "
-        "`methods:`.",
+        description="Untrained row whose scores in the `zero_shot_directions` are subtracted beside those of each "
+        "row's own start; with those it must be one of `methods:`.",
     )
 
 
@@ -472,7 +476,9 @@ class Sequence(Section):
         None, ge=1, description="Updates of each stage; empty: those of a `transfer` training, else those of `train`."
     )
     base: str = Field(
-        "zero-shot", description="Row whose scores stand for the model before the first stage; one of `methods:`."
+        "zero-shot",
+        description="Untrained row that forward transfer is counted from beside each method's own start; one of "
+        "`methods:`.",
     )
 
 

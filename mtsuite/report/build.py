@@ -7,7 +7,7 @@ successor for are removed.  Equal input gives equal bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class Report:
 
     def print(self, console: Console, everything: bool = False) -> None:
         """The headline tables and the headline metric's transfer summary; with ``everything``, all tables."""
-        beside = {f"transfer-{table.name}" for table in self.headline}
+        beside = _beside(self.headline)
         shown = [*self.headline, *(table for table in self.transfer if table.name in beside)]
         if everything:
             of_topics = [table for topic in self.topics for table in topic.tables]
@@ -124,11 +124,16 @@ def print_report(results: Path, console: Console) -> None:
     """Print the headline tables of a results folder that is already built; nothing is written."""
     data = read_results(results)
     shown = [score_table(data, data.metrics[0], panel) for panel in panels(data, data.metrics[0])]
-    beside = {f"transfer-{table.name}" for table in shown}
+    beside = _beside(shown)
     shown += [table for _, table in transfer(data, data.metrics[:1]).tables if table.name in beside]
     for table in shown:
         console.print(render_terminal(table, console.width))
         console.print()
+
+
+def _beside(headline: Sequence[Table]) -> set[str]:
+    """Names of the transfer summaries that belong to these tables: against the methods' starts, against the base."""
+    return {f"{kind}-{table.name}" for table in headline for kind in ("transfer", "transfer-from-base")}
 
 
 def _table_files(table: Table) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ def heat_map(view: View) -> Figure:
     from matplotlib.colors import LinearSegmentedColormap, Normalize
     from matplotlib.patches import Rectangle
 
-    lines = [*([(view.above[0], view.above[1])] if view.above else []), *zip(view.rows, view.values, strict=True)]
+    lines = [*((label, line) for _, label, line in view.above), *zip(view.rows, view.values, strict=True)]
     first = len(lines) - len(view.rows)
     across, down = len(view.columns), len(lines)
     families = view.column_bands if len(view.column_bands) > 1 else []

@@ -1,11 +1,13 @@
 """Cross-lingual transfer: train on one direction, test on every direction (LANDeRMT, Figure 3).
 
 ``scores[i][j]`` is the score on test direction j after training on direction i alone;
-``changes[i][j]`` is that minus the base's (untrained) score on j.  The diagonal is what training
-was for; off the diagonal a negative change is interference or forgetting, a positive one transfer.
+``changes[i][j]`` is that minus the score on j of the method's own start, its model before the first training step: what
+training did.  Beside it stands the change against the base, what the user gets; both agree where surgery leaves the
+base as it is.  The diagonal is what training was for; off the diagonal a negative change is interference or forgetting,
+a positive one transfer.
 
 The difference of two methods is a matrix too: what is subtracted is then the other method's score in the same cell.
-That is the difference of their changes as well, since the base is the same.
+That is the difference of their changes against the base as well.
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from typing import Any
 from mtsuite.errors import StoreError
 from mtsuite.report.main_table import Panel, panels, signature_notes
 from mtsuite.report.relations import RELATIONS, Relation, ordered, pivot_of, related, relation
-from mtsuite.report.results import TABLE, Results
+from mtsuite.report.results import START, TABLE, Results
 from mtsuite.report.text import slug
 
+OWN_START = "its own start"  # the method's model before its first training step
 Grid = tuple[tuple[float | None, ...], ...]
 Line = tuple[float | None, ...]
 
@@ -31,8 +34,9 @@ Line = tuple[float | None, ...]
 class Matrix:
     """Rows: trained on; columns: tested on; ``base[j]`` is the base's score; None where a number is missing.
 
-    ``against`` is what is subtracted cell by cell, if it is not the base.  ``by_seed`` holds the same matrix of each
-    seed, where all seeds have all its cells.
+    ``start[j]`` is the score of the method's own start; it is empty where changes are against the base.  ``against`` is
+    what is subtracted cell by cell, if it is neither.  ``by_seed`` holds the same matrix of each seed, where all seeds
+    have all its cells.
     """
 
     method: str
@@ -46,12 +50,13 @@ class Matrix:
     seeds: int = 1
     lower_is_better: bool = False
     suffix: str = ""  # of the test set, when the metric has several tables
+    start: Line = ()
     against: Grid = ()
     by_seed: tuple[Matrix, ...] = ()
     signatures: tuple[str, ...] = ()  # sentences on how its scores were made
 
     def __post_init__(self) -> None:
-        wide = {len(line) for line in [*self.scores, *self.against]} | {len(self.base)}
+        wide = {len(line) for line in [*self.scores, *self.against]} | {len(self.base), len(self.start or self.base)}
         high = {len(self.scores), len(self.against or self.scores)}
         if high != {len(self.rows)} or wide - {len(self.columns)}:
             raise ValueError(f"matrix of {self.method}: scores do not have the shape of rows × columns")
@@ -59,11 +64,38 @@ class Matrix:
     @cached_property
     def changes(self) -> Grid:
         """Score minus what it is compared with; None where either is missing."""
-        subtracted = self.against or (self.base,) * len(self.rows)
+        subtracted = self.subtracted
         return tuple(
             tuple(None if s is None or b is None else s - b for s, b in zip(line, others, strict=True))
             for line, others in zip(self.scores, subtracted, strict=True)
         )
+
+    @property
+    def subtracted(self) -> Grid:
+        """What scores are compared with, cell by cell."""
+        return self.against or (self.start or self.base,) * len(self.rows)
+
+    @property
+    def reference(self) -> str:
+        """What that is called."""
+        return OWN_START if self.start else self.base_label
+
+    @property
+    def starts_as_base(self) -> bool:
+        """Whether the method's start was measured and scores as the base in every direction."""
+        return bool(self.start) and self.start == self.base and None not in self.start
+
+    def against_base(self) -> Matrix:
+        """The same scores, with changes against the base."""
+        return replace(self, start=(), by_seed=tuple(one.against_base() for one in self.by_seed))
+
+    @property
+    def surgery(self) -> float | None:
+        """Mean over the tested directions of the start's score less the base's; None where one is missing."""
+        pairs = [
+            (s, b) for s, b in zip(self.start, self.base, strict=bool(self.start)) if s is not None and b is not None
+        ]
+        return _mean([s - b for s, b in pairs]) if len(pairs) == len(self.columns) else None
 
     @property
     def name(self) -> str:
@@ -182,6 +214,9 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
         found = [scores.get((base, on, tested, testset[tested]), {}) for on in sorted(TABLE)]
         return next((one for one in found if one), {})
 
+    def start(tested: str) -> dict[str, float]:
+        return cell(START, tested)
+
     def mean(found: Mapping[str, float]) -> float | None:
         return _mean(list(found.values()))
 
@@ -195,6 +230,7 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
         columns=tuple(columns),
         scores=tuple(tuple(mean(cell(r, c)) for c in columns) for r in rows),
         base=tuple(mean(untrained(c)) for c in columns),
+        start=tuple(mean(start(c)) for c in columns) if results.has_starts else (),
         seeds=max(1, len(seeds)),
         lower_is_better=results.lower_is_better(metric),
         suffix=panel.suffix,
@@ -209,6 +245,7 @@ def _matrix(results: Results, method: str, metric: str, panel: Panel, base: str,
             scores=tuple(tuple(cell(r, c).get(seed) for c in columns) for r in rows),
             # A base that was run with one seed only (it trains nothing) serves all.
             base=tuple(untrained(c).get(seed, mean(untrained(c))) for c in columns),
+            start=tuple(start(c).get(seed) for c in columns) if results.has_starts else (),
         )
         for seed in seeds
     )
@@ -234,6 +271,7 @@ def difference(one: Matrix, other: Matrix) -> Matrix:
         method=f"{one.method}-minus-{other.method}",
         label=f"{one.label} − {other.label}",
         base_label=other.label,
+        start=(),
         against=other.scores,
         seeds=min(one.seeds, other.seeds),
         by_seed=tuple(difference(a, b) for a, b in zip(one.by_seed, other.by_seed, strict=True)) if paired else (),

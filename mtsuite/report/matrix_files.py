@@ -16,19 +16,19 @@ CORNER = "trained on \\ tested on"
 
 
 def matrix_csv(view: View) -> str:
-    """Unrounded numbers; first column ``trained_on``; with the base's scores as a first row under scores."""
+    """Unrounded numbers; first column ``trained_on``; under scores the first rows are ``base`` and ``start``."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["trained_on", *view.columns])
-    lines = [("base", view.above[1])] if view.above else []
+    lines = [(key, line) for key, _, line in view.above]
     for name, values in [*lines, *zip(view.rows, view.values, strict=True)]:
         writer.writerow([name, *("" if v is None else number(v) for v in values)])
     return buffer.getvalue()
 
 
 def matrix_markdown(view: View) -> str:
-    """The grid (the base's scores above it), with lines that say how to read it."""
-    body = [[markdown.escape(view.above[0]), *map(view.text, view.above[1])]] if view.above else []
+    """The grid (scores of base and start above it), with lines that say how to read it."""
+    body = [[markdown.escape(label), *map(view.text, line)] for _, label, line in view.above]
     for trained, line in zip(view.rows, view.values, strict=True):
         texts = map(view.text, line)
         body.append([trained, *(f"**{t}**" if trained == d else t for t, d in zip(texts, view.columns, strict=True))])
@@ -50,9 +50,9 @@ def matrix_html(view: View) -> str:
         f'<th scope="col"{_kind(["part"] if i in starts else [])}>{escape(d)}</th>' for i, d in enumerate(view.columns)
     )
     lines = []
-    if view.above:
-        cells = "".join(f'<td class="plain">{typographic(view.text(v))}</td>' for v in view.above[1])
-        lines.append(f'<tr><th scope="row">{escape(view.above[0])}</th>{cells}</tr>')
+    for _, label, line in view.above:
+        cells = "".join(f'<td class="plain">{typographic(view.text(v))}</td>' for v in line)
+        lines.append(f'<tr><th scope="row">{escape(label)}</th>{cells}</tr>')
     for y, (trained, values, tips) in enumerate(zip(view.rows, view.values, view.tips, strict=True)):
         cells = ""
         for x, (tested, value, tip) in enumerate(zip(view.columns, values, tips, strict=True)):

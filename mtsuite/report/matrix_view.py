@@ -1,4 +1,4 @@
-"""What a transfer matrix shows in one picture: scores, changes against the base, or the difference of two methods.
+"""What a transfer matrix shows in one picture: scores, changes against start or base, or the difference of two methods.
 
 Files (CSV, Markdown, HTML) and heat map are made from a view alone, so that they all say the same.
 """
@@ -21,8 +21,9 @@ class View:
     """A grid of numbers with its headings.  ``name`` is its files' name without their ending.
 
     ``signed`` numbers are differences: they carry a sign and are coloured on both sides of 0; others are scores.
-    ``above`` is a line over the grid (the base's scores).  ``tips`` say all of a cell in words; ``reading`` are the
-    sentences under it.  ``folded`` views are of secondary interest on the page.
+    ``above`` are lines over the grid (the scores of the base and of the method's start), with key and label.  ``tips``
+    say all of a cell in words; ``reading`` are the sentences under it.  ``folded`` views are of secondary interest on
+    the page.
     """
 
     name: str
@@ -37,7 +38,7 @@ class View:
     lower_is_better: bool
     reading: tuple[str, ...]
     tips: tuple[tuple[str, ...], ...]
-    above: tuple[str, Line] | None = None
+    above: tuple[tuple[str, str, Line], ...] = ()
     folded: bool = False
 
     def text(self, value: float | None, decimals: int = DECIMALS) -> str:
@@ -58,7 +59,7 @@ class View:
         if self.signed:
             top = max([1.0, *(abs(v) for r, c, v in self._cells() if r != c)])
             return -top, top
-        found = [v for _, _, v in self._cells()] + [v for v in (self.above[1] if self.above else ()) if v is not None]
+        found = [v for _, _, v in self._cells()] + [v for _, _, line in self.above for v in line if v is not None]
         low, high = min(found, default=0.0), max(found, default=1.0)
         return (low, high) if high > low else (low, low + 1)
 
@@ -76,18 +77,38 @@ class View:
 
 
 def change_view(matrix: Matrix) -> View:
-    """Scores minus the base's."""
-    lines = [f"{matrix.unit} above (+) or below (-) {matrix.base_label}.", *_means(matrix)]
-    title = f"{matrix.label}, trained on one direction: {matrix.metric}, change against {matrix.base_label}"
+    """Scores minus those of the method's own start; minus the base's where starts were not scored."""
+    lines = [f"{matrix.unit} above (+) or below (-) {matrix.reference}.", *_means(matrix)]
+    if matrix.start:
+        lines.insert(
+            1, "Its own start: the method's model before its first training step. So this is what training did."
+        )
+    if matrix.starts_as_base:
+        lines.insert(2, f"The start scores as {matrix.base_label}, so this is the change against that as well.")
+    title = f"{matrix.label}, trained on one direction: {matrix.metric}, change against {matrix.reference}"
     return _view(matrix, "change", title, matrix.changes, True, lines)
 
 
+def base_change_view(matrix: Matrix) -> View:
+    """Scores minus the base's, beside the change against the start."""
+    against = matrix.against_base()
+    lines = [
+        f"{matrix.unit} above (+) or below (-) {matrix.base_label}: what the user gets, surgery and training together.",
+        *_means(against),
+    ]
+    title = f"{matrix.label}, trained on one direction: {matrix.metric}, change against {matrix.base_label}"
+    return _view(against, "change-from-base", title, against.changes, True, lines)
+
+
 def score_view(matrix: Matrix) -> View:
-    """The scores themselves, under the base's."""
+    """The scores themselves, under those of the base and of the method's start."""
+    above = [("base", matrix.base_label, matrix.base)]
+    above += [("start", "own start", matrix.start)] if matrix.start else []
     lines = [f"First row: {matrix.base_label}."]
+    if matrix.start:
+        lines.append("Second row: the method's own start, its model before the first training step.")
     title = f"{matrix.label}, trained on one direction: {matrix.metric}, scores"
-    above = (matrix.base_label, matrix.base)
-    return _view(matrix, "scores", title, matrix.scores, False, lines, above=above, folded=True)
+    return _view(matrix, "scores", title, matrix.scores, False, lines, above=tuple(above), folded=True)
 
 
 def difference_view(matrix: Matrix) -> View:
@@ -105,7 +126,7 @@ def _view(
     values: Grid,
     signed: bool,
     lines: Sequence[str],
-    above: tuple[str, Line] | None = None,
+    above: tuple[tuple[str, str, Line], ...] = (),
     folded: bool = False,
 ) -> View:
     reading = ["Rows: trained on; columns: tested on; bold: the model's own direction.", *lines]
@@ -154,12 +175,12 @@ def _means(matrix: Matrix) -> list[str]:
 
 
 def _tips(matrix: Matrix) -> tuple[tuple[str, ...], ...]:
-    others = matrix.against or (matrix.base,) * len(matrix.rows)
+    others = matrix.subtracted
     # Of a difference the label names both methods; its scores are the first one's.
     name = matrix.label.removesuffix(f" − {matrix.base_label}")
     return tuple(
         tuple(
-            f"trained on {trained}, tested on {tested}: {name} {_score(score)}; {matrix.base_label} {_score(other)}"
+            f"trained on {trained}, tested on {tested}: {name} {_score(score)}; {matrix.reference} {_score(other)}"
             for tested, score, other in zip(matrix.columns, scores, line, strict=True)
         )
         for trained, scores, line in zip(matrix.rows, matrix.scores, others, strict=True)

@@ -200,5 +200,8 @@ def _transfer(matrices: Sequence[Matrix]) -> Sentence | None:
             )
     if not parts:
         return None
-    text = f"Trained on one direction, on average ({matrices[0].metric}): {'; '.join(parts)}."
+    text = (
+        f"Trained on one direction, on average ({matrices[0].metric}, change against {matrices[0].reference}): "
+        f"{'; '.join(parts)}."
+    )
     return Sentence("Transfer", "transfer", text)

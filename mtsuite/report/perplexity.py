@@ -1,18 +1,23 @@
-"""Perplexity on held-out monolingual text: of the base, of the joint models, of every stage of a sequence."""
+"""Perplexity on held-out monolingual text: of the base, of the joint models, of every stage of a sequence.
+
+Changes are against a row's own start (its model before the first training step) and against the base.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 
 from mtsuite.chart import Chart, Series
-from mtsuite.report.results import ALL, Perplexity, Results
+from mtsuite.report.matrix import OWN_START
+from mtsuite.report.results import ALL, START, Perplexity, Results
 from mtsuite.report.sequence import stages
-from mtsuite.report.table import Cell, Column, Note, Row, Table, note
+from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import fixed, listed
 
 BASE, BASE_LABEL = "base", "Base model"
 _BITS = 3  # decimals
+_CHANGE = "Change of the average against"
 
 Number = Callable[[Perplexity], float]
 
@@ -47,14 +52,14 @@ def _bits(p: Perplexity) -> float:
     return p.bits_per_byte
 
 
-def _averages(results: Results, method: str, trained_on: str = ALL) -> list[float]:
-    """Mean bits per byte over the languages, one a seed."""
+def _averages(results: Results, method: str, trained_on: str = ALL) -> dict[str, float]:
+    """Mean bits per byte over the languages by seed."""
     by_seed: dict[str, list[float]] = {}
     for p in results.perplexities:
         if (p.method, p.trained_on) == (method, trained_on):
             by_seed.setdefault(p.seed, []).append(p.bits_per_byte)
     count = len(_languages(results))
-    return [statistics.fmean(values) for values in by_seed.values() if len(values) == count]
+    return {seed: statistics.fmean(values) for seed, values in by_seed.items() if len(values) == count}
 
 
 def _perplexity_table(results: Results) -> Table:
@@ -74,27 +79,56 @@ def _perplexity_table(results: Results) -> Table:
 def _bits_table(results: Results) -> Table:
     languages = _languages(results)
     columns = [Column(code, code, "Bits per byte", "lower") for code in languages]
-    columns += [Column("average", "Avg.", "Bits per byte", "lower"), Column("change", "Avg.", "Change", "lower")]
-    before = _averages(results, BASE)
+    columns += [Column("average", "Avg.", "Bits per byte", "lower"), *_change_columns(results, "lower")]
     rows = []
     for method, label in _models(results):
         cells = [Cell.of(_values(results, method, code, _bits), _BITS) for code in languages]
-        cells.append(Cell.of(_averages(results, method), _BITS))
-        cells.append(Cell.empty() if method == BASE else _change(_averages(results, method), before))
+        cells.append(Cell.of(list(_averages(results, method).values()), _BITS))
+        cells += _changes(results, method, _averages(results, method))
         rows.append(Row(method, label, tuple(cells), ranked=method != BASE))
     title = f"{results.title}: Bits per byte on held-out monolingual text"
     reading = (
         "Negative log-likelihood in bits over the text's UTF-8 bytes: comparable between tokenizers. Lower is better. "
-        "Change: against the base model; above 0, something of the languages was forgotten."
+        "Above 0, something of the languages was forgotten."
     )
-    notes = [note(reading)]
+    notes = [note(reading), *_references(results)]
     return Table("bits-per-byte", title, tuple(columns), tuple(rows), (*notes, *_notes(results)))
 
 
-def _change(values: Sequence[float], before: Sequence[float]) -> Cell:
+def _change_columns(results: Results, better: Better | None = None) -> list[Column]:
+    columns = [Column("change_from_base", "base model", _CHANGE, better)]
+    return [Column("change_from_start", OWN_START, _CHANGE, better), *columns] if _started(results) else columns
+
+
+def _started(results: Results) -> bool:
+    return any(p.trained_on == START for p in results.perplexities)
+
+
+def _references(results: Results) -> list[Note]:
+    if not _started(results):
+        return [note("Change against the base model, which holds what the surgery before training did too.")]
+    return [
+        note(
+            "Change against a row's own start (its model before the first training step): what training did. Against "
+            "the base model: what the user gets, surgery and training together."
+        )
+    ]
+
+
+def _changes(results: Results, method: str, averages: Mapping[str, float]) -> list[Cell]:
+    """Cells of ``_change_columns``; the base itself has none."""
+    if method == BASE:
+        return [Cell.empty()] * len(_change_columns(results))
+    references = [_averages(results, method, START)] if _started(results) else []
+    return [_change(averages, before) for before in [*references, _averages(results, BASE)]]
+
+
+def _change(values: Mapping[str, float], before: Mapping[str, float]) -> Cell:
+    """Mean over seeds of the difference, seed by seed; the base has one number for all seeds."""
     if not values or not before:
         return Cell.hole()
-    cell = Cell.of([value - statistics.fmean(before) for value in values], _BITS)
+    mean = statistics.fmean(before.values())
+    cell = Cell.of([value - before.get(seed, mean) for seed, value in values.items()], _BITS)
     assert cell.value is not None
     return Cell(fixed(cell.value, _BITS, signed=True), cell.value, cell.sd, cell.sd_text)
 
@@ -113,20 +147,26 @@ def _stages_table(results: Results) -> Table | None:
         return None
     languages = _languages(results)
     columns = [Column(code, code, "Bits per byte") for code in languages]
-    columns += [Column("average", "Avg.", "Bits per byte"), Column("change", "Avg.", "Change")]
-    before = _averages(results, BASE)
-    cells = [Cell.of(_values(results, BASE, code, _bits), _BITS) for code in languages]
-    rows = [Row(BASE, BASE_LABEL, (*cells, Cell.of(before, _BITS), Cell.empty()), ranked=False)]
+    columns += [Column("average", "Avg.", "Bits per byte"), *_change_columns(results)]
+
+    def line(key: str, label: str, method: str, stage: str, *, rule: bool = False) -> Row:
+        cells = [Cell.of(_values(results, method, code, _bits, stage), _BITS) for code in languages]
+        after = _averages(results, method, stage)
+        changes = _changes(results, BASE if stage == START else method, after)
+        row = (*cells, Cell.of(list(after.values()), _BITS), *changes)
+        return Row(key, label, row, ranked=False, rule_above=rule)
+
+    rows = [line(BASE, BASE_LABEL, BASE, ALL)]
     for method in methods:
+        label, started = results.label(method), _started(results)
+        if started:
+            rows.append(line(f"{method}:0", f"{label}: own start", method, START, rule=True))
         for number, stage in enumerate(stages(directions)):
-            cells = [Cell.of(_values(results, method, code, _bits, stage), _BITS) for code in languages]
-            after = _averages(results, method, stage)
-            name = f"{results.label(method)}: {'+ ' * bool(number)}{directions[number]}"
-            row = (*cells, Cell.of(after, _BITS), _change(after, before))
-            rows.append(Row(f"{method}:{number + 1}", name, row, ranked=False, rule_above=number == 0))
+            name = f"{label}: {'+ ' * bool(number)}{directions[number]}"
+            rows.append(line(f"{method}:{number + 1}", name, method, stage, rule=number == 0 and not started))
     title = f"{results.title}: Bits per byte after every stage of the sequence"
     reading = "A line a stage: trained on the direction named, after those of the lines above it."
-    notes = [note(f"{reading} Change: against the base model.")]
+    notes = [note(reading), *_references(results)]
     return Table(
         "bits-per-byte-sequence", title, tuple(columns), tuple(rows), (*notes, *_notes(results)), "Method: trained on",
         "method_stage",
@@ -158,39 +198,46 @@ def _notes(results: Results) -> list[Note]:
 
 def perplexity_charts(results: Results) -> list[Chart]:
     """Change in bits per byte by language, bars; over the stages of a sequence, lines."""
-    languages, made = _languages(results), []
-    before = {code: _values(results, BASE, code, _bits) for code in languages}
-    bars = []
+    made = [_change_chart(results, from_start=True)] if _started(results) else []
+    made.append(_change_chart(results, from_start=False))
+    return [*(chart for chart in made if chart is not None), *_stage_chart(results)]
+
+
+def _change_chart(results: Results, *, from_start: bool) -> Chart | None:
+    """Bars a language: change of the joint models against their own start, or against the base."""
+    languages, bars = _languages(results), []
     for method, label in _models(results):
         if method == BASE:
             continue
+        where = (method, START) if from_start else (BASE, ALL)
+        before = {code: _values(results, where[0], code, _bits, where[1]) for code in languages}
         pairs = [(code, _values(results, method, code, _bits)) for code in languages if before[code]]
         changes = [(code, statistics.fmean(v) - statistics.fmean(before[code])) for code, v in pairs if v]
         if changes:
             bars.append(Series(label, tuple(code for code, _ in changes), tuple(change for _, change in changes)))
-    if bars:
-        made.append(
-            Chart(
-                "bits-per-byte-change",
-                "Held-out monolingual text: change in bits per byte",
-                "bars",
-                "language",
-                "bits per byte, change against the base model",
-                tuple(bars),
-                "Above 0 the model predicts text of the language worse than before training (mean over seeds).",
-            )
-        )
-    return [*made, *_stage_chart(results)]
+    if not bars:
+        return None
+    beside = _started(results) and not from_start
+    return Chart(
+        "bits-per-byte-change" + "-from-base" * beside,
+        "Held-out monolingual text: change in bits per byte" + " from the base model" * beside,
+        "bars",
+        "language",
+        f"bits per byte, change against {OWN_START if from_start else 'the base model'}",
+        tuple(bars),
+        f"Above 0 the model predicts text of the language worse than {OWN_START if from_start else 'the base model'} "
+        "(mean over seeds).",
+    )
 
 
 def _stage_chart(results: Results) -> list[Chart]:
     directions, methods = _sequence(results)
-    before = _averages(results, BASE)
     places = ["before", *(f"{'+ ' * bool(i)}{d}" for i, d in enumerate(directions))]
     lines = []
     for method in methods:
+        before = _averages(results, method, START) if _started(results) else _averages(results, BASE)
         found = [before, *(_averages(results, method, stage) for stage in stages(directions))]
-        kept = [(place, statistics.fmean(values)) for place, values in zip(places, found, strict=True) if values]
+        kept = [(p, statistics.fmean(values.values())) for p, values in zip(places, found, strict=True) if values]
         if kept:
             lines.append(Series(results.label(method), tuple(p for p, _ in kept), tuple(v for _, v in kept)))
     if not lines:

@@ -19,6 +19,7 @@ SCHEMA = 1
 FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
 ALL = "all"  # trained on every direction, or not trained
 OWN = "own"  # every direction by a model that was trained on it alone
+START = "start"  # before the first training step, the method's surgery done: the reference of changes
 TABLE = frozenset({ALL, OWN})  # what stands in tables; other values of trained_on are directions of transfer runs
 
 SCORE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "metric", "score", "signature", "n")
@@ -177,6 +178,11 @@ class Results:
     def against_baseline(self) -> list[Comparison]:
         """The comparisons with the report's baseline, without those of other pairs; all where none is named."""
         return [c for c in self.comparisons if c.baseline == self.info.get("baseline", c.baseline)]
+
+    @property
+    def has_starts(self) -> bool:
+        """Whether rows were scored before their training; in folders of earlier versions none was."""
+        return any(s.trained_on == START for s in self.scores)
 
     def label(self, method: str) -> str:
         return str(self.info.get("labels", {}).get(method, method))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.continual import Continual, continual
 from mtsuite.report.main_table import DECIMALS, Panel, change_text, panels, signature_notes
-from mtsuite.report.results import TABLE, Results
+from mtsuite.report.results import START, TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
 
@@ -20,34 +20,47 @@ OWN_MARK = "*"
 
 @dataclass(frozen=True)
 class Run:
-    """One method's sequence in one metric: ``scores[seed][stage][direction]``; ``start[seed][direction]`` before."""
+    """One method's sequence in one metric: ``scores[seed][stage][direction]``.
+
+    ``base[seed][direction]`` are the base's scores, ``start`` those of the method's model before its first training
+    step; it is empty in folders of earlier versions.
+    """
 
     method: str
     label: str
     metric: str
     directions: tuple[str, ...]
     scores: Mapping[str, Grid]
+    base: Mapping[str, tuple[float | None, ...]]
     start: Mapping[str, tuple[float | None, ...]]
     lower_is_better: bool
     suffix: str
     signatures: tuple[str, ...]  # sentences on how its scores were made
 
     @property
-    def numbers(self) -> list[Continual]:
-        """One a seed."""
-        return [continual(self.scores[seed], self.start[seed], lower_is_better=self.lower_is_better)
+    def before(self) -> Mapping[str, tuple[float | None, ...]]:
+        """Scores before the first stage: the start's, or the base's where starts were not scored."""
+        return self.start or self.base
+
+    def numbers(self, before: Mapping[str, tuple[float | None, ...]]) -> list[Continual]:
+        """One a seed; what came earlier is compared with ``before``: ``start`` or ``base``."""
+        return [continual(self.scores[seed], before[seed], lower_is_better=self.lower_is_better)
                 for seed in self.scores]  # fmt: skip
 
     def at(self, stage: int, direction: int) -> list[float]:
         """Scores over seeds after a stage, counted from 1; stage 0 is before the first."""
-        found = [self.start[s][direction] if stage == 0 else self.scores[s][stage - 1][direction] for s in self.scores]
+        found = [self.before[s][direction] if stage == 0 else self.scores[s][stage - 1][direction] for s in self.scores]
         return _spread([score for score in found if score is not None], stage)
 
     def average(self, stage: int) -> list[float]:
         """The mean over the directions after a stage, one a seed that has them all."""
-        lines = [self.start[s] if stage == 0 else self.scores[s][stage - 1] for s in self.scores]
+        lines = [self.before[s] if stage == 0 else self.scores[s][stage - 1] for s in self.scores]
         means = [statistics.fmean(x for x in line if x is not None) for line in lines if None not in line]
         return _spread(means, stage)
+
+    def of_base(self) -> Run:
+        """The same with the base as what was before."""
+        return replace(self, start={})
 
 
 def _spread(values: list[float], stage: int) -> list[float]:
@@ -77,6 +90,7 @@ def _run(results: Results, method: str, metric: str, panel: Panel, directions: t
     wanted = {(d, t) for d, t in panel.columns if d in directions}
     trained: dict[tuple[str, str, str], float] = {}
     before: dict[str, dict[str, float]] = defaultdict(dict)
+    started: dict[tuple[str, str], float] = {}
     seeds: dict[str, None] = {}
     names = stages(directions)
     for s in results.scores:
@@ -86,12 +100,14 @@ def _run(results: Results, method: str, metric: str, panel: Panel, directions: t
             trained[s.seed, s.trained_on, s.direction] = s.score
             # A first stage may be a transfer run alone: later ones tell that there was a sequence.
             seeds.setdefault(s.seed)
+        if s.method == method and s.trained_on == START:
+            started[s.seed, s.direction] = s.score
         if s.method == base and s.trained_on in TABLE:
             before[s.direction][s.seed] = s.score
     scores = {
         seed: tuple(tuple(trained.get((seed, stage, d)) for d in directions) for stage in names) for seed in seeds
     }
-    start = {
+    of_base = {
         seed: tuple(
             before[d].get(seed, statistics.fmean(before[d].values())) if before[d] else None for d in directions
         )
@@ -103,7 +119,8 @@ def _run(results: Results, method: str, metric: str, panel: Panel, directions: t
         metric=metric,
         directions=directions,
         scores=scores,
-        start=start,
+        base=of_base,
+        start={s: tuple(started.get((s, d)) for d in directions) for s in seeds} if results.has_starts else {},
         lower_is_better=results.lower_is_better(metric),
         suffix=panel.suffix,
         signatures=tuple(signature_notes(results, metric, Panel(tuple(c for c in panel.columns if c in wanted)))),
@@ -124,24 +141,30 @@ def sequence_tables(results: Results) -> list[Table]:
 def _summary_table(results: Results, runs: list[Run]) -> Table:
     first = runs[0]
     better: Better = "lower" if first.lower_is_better else "higher"
-    columns = (
-        Column("start", "before", "Average score"),
-        Column("learned", "when learned", "Average score", better),
-        Column("average", "at the end", "Average score", better),
-        Column("backward", "BWT", "Change", "higher"),
-        Column("forgetting", "Forgetting", "Change", "lower"),
-        Column("forward", "FWT", "Change", "higher"),
-    )
+    base = results.label(str(results.info["sequence"]["base"]))
+    # Column, which number of Continual it is, and whether it compares with the base; else with the start.
+    shown = [
+        (Column("base", base, "Average score"), "start", True),
+        (Column("start", "own start", "Average score"), "start", False),
+        (Column("learned", "when learned", "Average score", better), "learned", True),
+        (Column("average", "at the end", "Average score", better), "average", True),
+        (Column("backward", "BWT", "Change", "higher"), "backward", True),
+        (Column("forgetting", "Forgetting", "Change", "lower"), "forgetting", True),
+        (Column("forward", "own start", "FWT against", "higher"), "forward", False),
+        (Column("forward_from_base", base, "FWT against", "higher"), "forward", True),
+    ]
+    shown = [entry for entry in shown if first.start or entry[2]]
     rows = []
     for run in runs:
-        numbers = run.numbers
         cells = []
-        for column in columns:
-            values = [value for n in numbers if (value := getattr(n, column.key)) is not None]
+        for column, number, from_base in shown:
+            numbers = run.numbers(run.base if from_base else run.start)
+            values = [value for n in numbers if (value := getattr(n, number)) is not None]
             values = values if len(values) == len(numbers) else []
-            shown = _spread(values, 0) if column.key == "start" else values
-            cells.append(_cell(shown, signed=column.group == "Change"))
+            values = _spread(values, 0) if number == "start" else values
+            cells.append(_cell(values, signed=column.group != "Average score"))
         rows.append(Row(run.method, run.label, tuple(cells)))
+    columns = tuple(column for column, *_ in shown)
     return Table(
         _name(first), f"{results.title}: Directions trained one after another, {first.metric}", columns, tuple(rows),
         tuple(_summary_notes(results, first)),
@@ -152,18 +175,21 @@ def _summary_notes(results: Results, run: Run) -> list[Note]:
     told = results.info["sequence"]
     order = " → ".join(run.directions)
     points = f"{run.metric} points"
-    base = results.label(str(told["base"]))
+    before = reference = results.label(str(told["base"]))
+    if run.start:
+        before = f"{before}, and the method's own start: its model before the first training step"
+        reference = f"the method's own start (what training did), and less that of {reference} (what the user gets)"
     found = [
         f"Trained in this order, {told['max_steps']} updates a stage, each stage from the weights of the one before, "
         f"with a new optimizer and the whole schedule of the learning rate: {order}.",
-        f"Averages are over all {len(run.directions)} directions: before the first stage ({base}), each direction "
+        f"Averages are over all {len(run.directions)} directions: before the first stage ({before}), each direction "
         "right after its own stage, and all of them after the last stage.",
         "BWT (backward transfer): a direction's score at the end less its score right after its own stage, mean over "
         f"all but the last, in {points}; below 0 is forgetting (Lopez-Paz and Ranzato 2017).",
         "Forgetting: its best score before the last stage less its score at the end, mean over all but the last "
         "direction (Chaudhry et al. 2018).",
-        f"FWT (forward transfer): its score right before its own stage less that of {base}, mean over all but the "
-        "first (Lopez-Paz and Ranzato 2017, with the untrained model in place of a random one).",
+        f"FWT (forward transfer): its score right before its own stage less that of {reference}, mean over all but "
+        "the first (Lopez-Paz and Ranzato 2017, with the untrained model in place of a random one).",
     ]
     if run.lower_is_better:
         found.append(
@@ -179,10 +205,15 @@ def _stages_table(results: Results, runs: list[Run]) -> Table:
     columns = [Column(d, d, "tested on") for d in first.directions]
     columns.append(Column("average", "Avg."))
     rows: list[Row] = []
+    if first.start:
+        plain = first.of_base()
+        cells = [_cell(plain.at(0, i)) for i in range(len(first.directions))]
+        told = str(results.info["sequence"]["base"])
+        rows.append(Row(told, results.label(told), (*cells, _cell(plain.average(0))), ranked=False))
     for run in runs:
         for stage in range(len(run.directions) + 1):
             cells = [_cell(run.at(stage, i), symbol=OWN_MARK * (stage == i + 1)) for i in range(len(run.directions))]
-            name = "before" if stage == 0 else _step(run.directions, stage)
+            name = ("own start" if run.start else "before") if stage == 0 else _step(run.directions, stage)
             row = (*cells, _cell(run.average(stage)))
             rows.append(
                 Row(

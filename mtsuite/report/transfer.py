@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from mtsuite.report.matrix import Matrix, differences, transfer_matrices
-from mtsuite.report.matrix_view import View, change_view, difference_view, score_view
+from mtsuite.report.matrix_view import View, base_change_view, change_view, difference_view, score_view
 from mtsuite.report.results import Results
 from mtsuite.report.table import Table
 from mtsuite.report.transfer_tables import difference_table, groups_tables, transfer_table
@@ -30,11 +30,20 @@ def transfer(results: Results, metrics: Sequence[str] | None = None) -> Transfer
     for (metric, _), group in groupby(matrices, key=lambda m: (m.metric, m.suffix)):
         of_metric = list(group)
         minus = differences(results, of_metric)
-        views += [change_view(m) for m in of_metric]
+        views += [view for m in of_metric for view in _changes(m)]
         views += [difference_view(m) for m in minus]
         views += [score_view(m) for m in of_metric]
         made = [transfer_table(results, of_metric)]
+        against_base = [m.against_base() for m in of_metric] if results.has_starts else []
+        made += [transfer_table(results, against_base, beside_start=True)] if against_base else []
         made += [difference_table(results, minus)] if minus else []
         made += groups_tables(results, of_metric)
+        made += groups_tables(results, against_base, beside_start=True) if against_base else []
         tables += [(metric, table) for table in made]
     return Transfer(tuple(matrices), tuple(views), tuple(tables))
+
+
+def _changes(matrix: Matrix) -> list[View]:
+    """The change against the method's start, and that against the base where the two differ."""
+    twice = bool(matrix.start) and not matrix.starts_as_base
+    return [change_view(matrix), *([base_change_view(matrix)] if twice else [])]

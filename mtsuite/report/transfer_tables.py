@@ -41,19 +41,43 @@ def change_cell(values: Sequence[float | None]) -> Cell:
     return Cell(change_text(statistics.fmean(found)), cell.value, cell.sd, cell.sd_text)
 
 
-def transfer_table(results: Results, matrices: Sequence[Matrix]) -> Table:
-    """The summaries of one metric's matrices (one panel), a row a method."""
+def transfer_table(results: Results, matrices: Sequence[Matrix], *, beside_start: bool = False) -> Table:
+    """The summaries of one metric's matrices (one panel), a row a method.
+
+    Changes are against each method's start where the matrices have it, else against the base; ``beside_start`` says
+    that the latter stand beside the former.
+    """
     first = matrices[0]
     notes = [
         note(
             f"Each model is trained on one direction and tested on all: its own and the others. Changes are in "
-            f"{first.unit} against {first.base_label}, {_better(first)} is better; worse: the share of others that "
+            f"{first.unit} against {first.reference}, {_better(first)} is better; worse: the share of others that "
             "lost."
         ),
+        *reference_notes(first, beside_start=beside_start),
         *_reading(matrices),
     ]
-    title = f"{results.title}: Cross-lingual transfer, {first.metric}"
-    return _summaries(f"transfer-{_stem(first)}", title, matrices, notes, ranked=True)
+    title = f"{results.title}: Cross-lingual transfer, {first.metric}, change against {first.reference}"
+    return _summaries(_file("transfer", first, beside_start), title, matrices, notes, ranked=True)
+
+
+def _file(kind: str, matrix: Matrix, beside_start: bool) -> str:
+    return f"{kind}-from-base-{_stem(matrix)}" if beside_start else f"{kind}-{_stem(matrix)}"
+
+
+def reference_notes(matrix: Matrix, *, beside_start: bool) -> list[Note]:
+    """What the reference of the changes is, where there are two."""
+    if matrix.start:
+        return [
+            note(
+                "Its own start: the method's model before its first training step, so the change is what training did. "
+                f"Start: what the surgery did before that, the mean of the start's scores less those of "
+                f"{matrix.base_label}."
+            )
+        ]
+    if beside_start:
+        return [note(f"Against {matrix.base_label}: what the user gets, surgery and training together.")]
+    return []
 
 
 def difference_table(results: Results, found: Sequence[Matrix]) -> Table:
@@ -62,8 +86,8 @@ def difference_table(results: Results, found: Sequence[Matrix]) -> Table:
     notes = [
         note(
             f"Trained on one direction and tested on all, each method minus {first.base_label}, cell by cell, in "
-            f"{first.unit}: the untrained model drops out. {_better(first).capitalize()} is better; worse: the share "
-            f"of the others in which the method is behind {first.base_label}."
+            f"{first.unit}: of the scores themselves, whatever each method started from. {_better(first).capitalize()} "
+            f"is better; worse: the share of the others in which the method is behind {first.base_label}."
         ),
         *_reading(found),
     ]
@@ -77,11 +101,15 @@ def _summaries(name: str, title: str, matrices: Sequence[Matrix], notes: Sequenc
     shown = [column for column in _COLUMNS if any(s.counts[column[4]] for found in per_matrix for s in found)]
     columns = [Column(key, label, group, better if ranked else None) for key, label, group, *_ in shown]
     columns.append(Column("percent_worse", "worse, %", "Others", "lower" if ranked else None))
+    started = any(matrix.start for matrix in matrices)
+    if started:
+        columns.append(Column("start_change", "start", f"Less {matrices[0].base_label}"))
     rows = []
     for matrix, found in zip(matrices, per_matrix, strict=True):
         cells = [change_cell([number(s) for s in found]) for *_, number, _ in shown]
         shares = [100 * s.share_worse for s in found if s.share_worse is not None]
         cells.append(Cell.of(shares, 1) if len(shares) == len(found) else Cell.hole())
+        cells += [change_cell([one.surgery for one in matrix.by_seed or (matrix,)])] if started else []
         rows.append(Row(matrix.method, matrix.label, tuple(cells)))
     return Table(name, title, tuple(columns), tuple(rows), tuple(notes))
 
@@ -143,13 +171,13 @@ def listed_cells(matrices: Sequence[Matrix]) -> str:
 # -- groups against groups --------------------------------------------------------------------------
 
 
-def groups_tables(results: Results, matrices: Sequence[Matrix]) -> list[Table]:
+def groups_tables(results: Results, matrices: Sequence[Matrix], *, beside_start: bool = False) -> list[Table]:
     """Families against families and scripts against scripts, where there are at least two; one panel's matrices."""
-    tables = [_groups(results, matrices, trait) for trait in ("family", "script")]
+    tables = [_groups(results, matrices, trait, beside_start) for trait in ("family", "script")]
     return [table for table in tables if table is not None]
 
 
-def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait) -> Table | None:
+def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait, beside_start: bool) -> Table | None:
     first = matrices[0]
     rows = list(dict.fromkeys(group_of(d, first.pivot, trait) for d in first.rows))
     columns = list(dict.fromkeys(group_of(d, first.pivot, trait) for d in first.columns))
@@ -167,7 +195,7 @@ def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait) -> Table
     plural = {"family": "families", "script": "scripts"}[trait]
     notes = [
         note(
-            f"Mean change against {first.base_label} in {first.unit}, by the {trait} of the language beside "
+            f"Mean change against {first.reference} in {first.unit}, by the {trait} of the language beside "
             f"{beside(first)}: trained on a direction of the row's, tested on those of the column's. A model's own "
             "direction and its reverse are left out; a number is missing where nothing else is there."
         ),
@@ -176,8 +204,8 @@ def _groups(results: Results, matrices: Sequence[Matrix], trait: Trait) -> Table
         *map(note, first.signatures),
     ]
     return Table(
-        f"transfer-{plural}-{_stem(first)}",
-        f"{results.title}: Cross-lingual transfer between {plural}, {first.metric}",
+        _file(f"transfer-{plural}", first, beside_start),
+        f"{results.title}: Cross-lingual transfer between {plural}, {first.metric}, change against {first.reference}",
         (Column("trained_on", "Trained on", numeric=False), *(Column(c, c, "Tested on") for c in columns)),
         tuple(made),
         tuple(notes),

@@ -1,4 +1,7 @@
-"""Directions that are tested and not trained on: scores of every row, and their change against an untrained one."""
+"""Directions that are tested and not trained on: scores of every row, and their changes.
+
+Changes are against a row's own start (its model before the first training step) and against an untrained row.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from dataclasses import replace
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.main_table import DECIMALS, Panel, change_text, panel_tests, panels, significance_notes, symbol_of
-from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Results
+from mtsuite.report.matrix import OWN_START
+from mtsuite.report.results import AVERAGE, FLOOR_ROWS, START, TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, listed, slug
 
@@ -29,7 +33,10 @@ def untrained_tables(results: Results) -> list[Table]:
         for panel in panels(results, metric, untrained_directions(results)):
             cells = _cells(results, metric, panel)
             if any(cells.values()):
-                made += [_score_table(results, metric, panel, cells), _change_table(results, metric, panel, cells)]
+                made.append(_score_table(results, metric, panel, cells))
+                if results.has_starts:
+                    made.append(_change_table(results, metric, panel, cells, _starts(results, metric, panel)))
+                made.append(_change_table(results, metric, panel, cells, None))
     return made
 
 
@@ -54,6 +61,19 @@ def _cells(results: Results, metric: str, panel: Panel) -> dict[str, list[Seeds]
             line = [dict(list(seeds.items())[:1]) for seeds in line]  # untrained: it has no spread over seeds to show
         rows[method] = line
     return rows
+
+
+Starts = dict[str, list[Seeds]]
+
+
+def _starts(results: Results, metric: str, panel: Panel) -> Starts:
+    """Trained row to the scores of its start, by column."""
+    found: dict[tuple[str, str, str], Seeds] = defaultdict(dict)
+    for s in results.scores:
+        if s.metric == metric and s.trained_on == START:
+            found[s.method, s.direction, s.testset][s.seed] = s.score
+    trained = results.info.get("trained_methods") or results.methods
+    return {m: [found[m, d, testset] for d, testset in panel.columns] for m in results.methods if m in trained}
 
 
 def _columns(panel: Panel, better: Better) -> tuple[Column, ...]:
@@ -86,19 +106,30 @@ def _score_table(results: Results, metric: str, panel: Panel, cells: dict[str, l
     return replace(table, notes=(*_notes(results, metric, panel), *said))
 
 
-def _change_table(results: Results, metric: str, panel: Panel, cells: dict[str, list[Seeds]]) -> Table:
+def _change_table(
+    results: Results, metric: str, panel: Panel, cells: dict[str, list[Seeds]], starts: Starts | None
+) -> Table:
+    """Changes against the rows' own ``starts``, or (None) against the base."""
     better: Better = "lower" if results.lower_is_better(metric) else "higher"
     base = _base(results)
     rows = []
     for method, line in cells.items():
-        if method in FLOOR_ROWS or method == base:
+        if method in FLOOR_ROWS or method == base or (starts is not None and method not in starts):
             continue
-        changes = _changes(line, cells.get(base, []))
+        changes = _changes(line, cells.get(base, []) if starts is None else starts[method])
         row = (*(_signed(seeds.values()) for seeds in changes), _signed(_average(changes)))
         rows.append(Row(method, results.label(method), row))
-    title = f"{results.title}: Directions not trained on, change in {metric} against {results.label(base)}"
-    notes = [note(f"Score less that of {results.label(base)}, in {metric} points.")]
     name = f"{_name(metric, panel)}-change"
+    against = OWN_START if starts is not None else results.label(base)
+    told = f"Score less that of {results.label(base)}, in {metric} points"
+    if starts is not None:
+        told = (
+            f"Score less that of the row's model before its first training step, in {metric} points: what training did"
+        )
+    elif results.has_starts:
+        name, told = f"{name}-from-base", f"{told}: what the user gets, surgery and training together"
+    title = f"{results.title}: Directions not trained on, change in {metric} against {against}"
+    notes = [note(f"{told}.")]
     return Table(name, title, _columns(panel, better), tuple(rows), (*notes, *_notes(results, metric, panel)))
 
 
@@ -148,14 +179,15 @@ def untrained_charts(results: Results) -> list[Chart]:
     """The changes of the headline metric: a group of bars a direction."""
     if not untrained_directions(results):
         return []
-    metric, base = results.metrics[0], _base(results)
+    metric, base, started = results.metrics[0], _base(results), results.has_starts
     charts = []
     for panel in panels(results, metric, untrained_directions(results))[:1]:
-        cells = _cells(results, metric, panel)
+        cells, starts = _cells(results, metric, panel), _starts(results, metric, panel)
         bars = []
         for method, line in cells.items():
-            if method not in FLOOR_ROWS and method != base:
-                changes = zip((d for d, _ in panel.columns), _changes(line, cells.get(base, [])), strict=True)
+            if method not in FLOOR_ROWS and method != base and (method in starts or not started):
+                before = starts[method] if started else cells.get(base, [])
+                changes = zip((d for d, _ in panel.columns), _changes(line, before), strict=True)
                 kept = [(d, statistics.fmean(seeds.values())) for d, seeds in changes if seeds]
                 bars.append(Series(results.label(method), tuple(d for d, _ in kept), tuple(v for _, v in kept)))
         bars = [series for series in bars if series.x]
@@ -166,7 +198,7 @@ def untrained_charts(results: Results) -> list[Chart]:
                     f"Directions not trained on: change in {metric}",
                     "bars",
                     "direction",
-                    f"{metric}, change against {results.label(base)}",
+                    f"{metric}, change against {OWN_START if started else results.label(base)}",
                     tuple(bars),
                     f"Above 0 training on other directions helped, below 0 it did harm, in {metric} points (mean over "
                     "seeds).",

@@ -31,9 +31,41 @@ metrics: {names: [chrF]}
 methods:
   zero-shot:
   landermt: {config: {k: 1, samples: 4}}
+  lora: {config: {rank: 2}}
+  sharp: {use: "./sharp.py:Sharp", train: {learning_rate: 2.0}}
 forgetting: {perplexity: true, sentences: 5, zero_shot_directions: [de-fr]}
 sequence: {methods: [landermt], directions: [en-de, en-fr], max_steps: 2}
 """
+
+
+SHARP = '''
+import torch
+from mtsuite.method import Method, Train
+
+
+class Scaled(torch.nn.Module):
+    def __init__(self, inner):
+        super().__init__()
+        self.inner, self.weight = inner, inner.weight
+        self.factor = torch.nn.Parameter(torch.tensor(30.0))
+
+    def forward(self, x):
+        return self.factor * self.inner(x)
+
+
+class Sharp(Method):
+    """Makes the model far too sure of itself; what it trains is how sure."""
+
+    def phases(self):
+        return [Train("translation", learning_rate=2.0)]
+
+    def attach(self, model, artefacts, phase):
+        model.set_output_embeddings(Scaled(model.get_output_embeddings()))
+        return model
+
+    def trainable(self, model, phase):
+        return [model.get_output_embeddings().factor]
+'''
 
 
 def inputs_of(miniature: Miniature, spec: dict[str, Any]) -> dict[str, Path]:
@@ -104,6 +136,7 @@ def test_perplexity_of_base_and_trained_model(miniature: Miniature, tmp_path: Pa
 
 def test_all_of_it_through_the_command_line(tmp_path: Path, command: Command) -> None:
     (tmp_path / "mini.yaml").write_text(MINI, encoding="utf-8")
+    (tmp_path / "sharp.py").write_text(SHARP, encoding="utf-8")
     done = command(tmp_path, "run", "mini.yaml", "--jobs", "1")
     assert done.returncode == 0, done.stdout + done.stderr
     results = tmp_path / "results" / "mini"
@@ -124,7 +157,12 @@ def test_all_of_it_through_the_command_line(tmp_path: Path, command: Command) ->
         "method", "seed", "trained_on", "language", "perplexity", "bits_per_byte", "tokens", "sentences",
     ]  # fmt: skip
     models = list(dict.fromkeys((m["method"], m["trained_on"]) for m in measured))
-    assert models == [("base", "all"), ("landermt", "all"), ("landermt", "en-de"), ("landermt", "en-de+en-fr")]
+    rows = ("landermt", "lora", "sharp")
+    assert models == [
+        ("base", "all"), *((m, on) for on in ("all", "start") for m in rows),
+        ("landermt", "en-de"), ("landermt", "en-de+en-fr"),
+    ]  # fmt: skip
+    _check_starts(results, lines, measured)
     assert {m["language"] for m in measured} == {"en", "de", "fr"}
     assert {m["sentences"] for m in measured} == {"5"}
     assert (results / "segments" / "de-fr.json").is_file()
@@ -147,3 +185,26 @@ def test_all_of_it_through_the_command_line(tmp_path: Path, command: Command) ->
     assert [s["label"] for s in stages] == ["landermt: translation on en-de+en-fr (seed 1)"]
     again = command(tmp_path, "run", "mini.yaml", "--jobs", "1")
     assert "nothing to do" in again.stderr
+
+
+def _check_starts(results: Path, lines: set[tuple[str, str, str]], measured: list[dict[str, str]]) -> None:
+    """Before training: LoRA is the base, LANDeRMT and the plug-in are not, and the plug-in's training repairs."""
+    assert {d for m, on, d in lines if (m, on) == ("landermt", "start")} == {"en-de", "en-fr", "de-fr"}
+    assert {d for m, on, d in lines if (m, on) == ("lora", "start")} == {"de-fr"}, "where a table shows a change"
+    info = json.loads((results / "report.json").read_text())
+    assert {s["method"]: s["same"] for s in info["starts"]} == {"landermt": False, "lora": True, "sharp": False}
+    bits = {(m["method"], m["trained_on"], m["language"]): float(m["bits_per_byte"]) for m in measured}
+    for code in ("en", "de", "fr"):
+        assert bits["lora", "start", code] == bits["base", "all", code]
+        assert bits["base", "all", code] < bits["sharp", "all", code] < bits["sharp", "start", code]
+    assert any(bits["landermt", "start", code] != bits["base", "all", code] for code in ("en", "de", "fr"))
+    with (results / "tables" / "bits-per-byte.csv").open(encoding="utf-8") as file:
+        (sharp,) = (row for row in csv.DictReader(file) if row["method"] == "sharp")
+    assert float(sharp["change_from_start"]) < 0 < float(sharp["change_from_base"])
+    store = results.parent / ".mtsuite"
+    copied = [s["label"] for kind in ("translate", "score", "perplexity") for s, status in finished(store, kind)
+              if status["summary"].get("of_base")]  # fmt: skip
+    assert sorted(copied) == [
+        "lora (before training): perplexity (seed 1)", "lora (before training): score de-fr",
+        "lora (before training): translate de-fr",
+    ]  # fmt: skip

@@ -104,8 +104,8 @@ def test_perplexity(made: Topic) -> None:
     assert str(plain.cell("full", "en")) == "16.00 ±1.41"  # 15 and 17
     assert bits.cell("base", "average").text == "1.500"
     # Averages over languages: 1.8 and 1.9, less 1.5; their standard deviation is 0.1 / sqrt 2.
-    assert str(bits.cell("full", "change")) == "+0.350 ±0.071"
-    assert bits.cell("base", "change").text == ""
+    assert str(bits.cell("full", "change_from_base")) == "+0.350 ±0.071"
+    assert bits.cell("base", "change_from_base").text == ""
     assert "en 4 sentences, 50 tokens; de 4 sentences, 50 tokens" in notes(bits)
     assert "each language was read by that of: de en-de." in notes(bits)
     stages = table(made, "bits-per-byte-sequence")
@@ -159,12 +159,12 @@ def test_sequence(made: Topic) -> None:
     found = {c.key: str(cell) for c, cell in zip(summary.columns, summary.rows[0].cells, strict=True)}
     # Seed 1: R = (24 9; 21 28), seed 2: R = (26 9; 21 28), start (5, 6).
     assert found == {
-        "start": "5.50",
+        "base": "5.50",
         "learned": "26.50 ±0.71",  # (24 + 28) / 2 and (26 + 28) / 2
         "average": "24.50 ±0.00",
         "backward": "-4.00 ±1.41",  # 21 - 24 and 21 - 26
         "forgetting": "+4.00 ±1.41",
-        "forward": "+3.00 ±0.00",  # 9 - 6
+        "forward_from_base": "+3.00 ±0.00",  # 9 - 6
     }
     assert "en-de → en-fr" in notes(summary)
     assert "7 updates a stage" in notes(summary)
@@ -183,7 +183,7 @@ def test_a_stage_that_failed_is_a_hole(tmp_path: Path) -> None:
     summary = table(made, "sequence-bleu")
     assert summary.cell("full", "average").is_hole
     assert summary.cell("full", "backward").is_hole
-    assert str(summary.cell("full", "forward")) == "+3.00 ±0.00"
+    assert str(summary.cell("full", "forward_from_base")) == "+3.00 ±0.00"
     assert table(made, "sequence-bleu-stages").cell("full:2", "en-de").is_hole
 
 

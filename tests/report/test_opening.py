@@ -97,8 +97,8 @@ def test_transfer_is_told_by_hand(tmp_path: Path) -> None:
     info = {"methods": ["base", "a"], "directions": ["en-de", "de-en"], "metrics": ["BLEU"], "transfer": transfer}
     # own: (20 + 24) / 2; others: (-2 + 2) / 2, one of two worse
     assert said(write_folder(tmp_path, scores, info))["Transfer"] == (
-        "Trained on one direction, on average (BLEU): a +22.00 there and 0.00 in the other directions, "
-        "50 % of which get worse."
+        "Trained on one direction, on average (BLEU, change against base): a +22.00 there and 0.00 in the other "
+        "directions, 50 % of which get worse."
     )
 
 
@@ -116,7 +116,7 @@ def test_transfer_is_counted_for_every_seed_as_in_its_table(tmp_path: Path) -> N
 def test_transfer_and_facts(tmp_path: Path) -> None:
     large(tmp_path, seeds=2)
     text = said(tmp_path)["Transfer"]
-    assert text.startswith("Trained on one direction, on average (BLEU): Full fine-tuning +")
+    assert text.startswith("Trained on one direction, on average (BLEU, change against Zero-shot): Full fine-tuning +")
     assert "; LANDeRMT +" in text
     known = dict(facts(read_results(tmp_path)))
     assert known["Seeds"] == "1 and 2"
