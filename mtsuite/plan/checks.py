@@ -62,7 +62,7 @@ def check_model(recipe: Recipe, known: Mapping[str, Any], error: ErrorAt) -> Non
             ("train", "max_length"),
             f"{recipe.train.max_length} tokens, but the model's window is {longest}: set it to {longest} or less.",
         )
-    if longest is not None and recipe.translate.max_new_tokens >= longest:
+    if longest is not None and recipe.translate.max_new_tokens > longest:
         raise error(
             ("translate", "max_new_tokens"),
             f"{recipe.translate.max_new_tokens} tokens, but the model's window is {longest}, prompt included: set it "

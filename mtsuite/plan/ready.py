@@ -62,7 +62,7 @@ def check_model_folder(recipe: Recipe, folder: Path, error: ErrorAt, *, offline:
         ("a tokenizer (tokenizer.json or tokenizer.model)", _TOKENIZERS),
     ):
         if not any(next(place.glob(pattern), None) for pattern in patterns):
-            raise error(keys, f"the folder {name} has no {what}; a model's folder has configuration, weights and "
+            raise error(keys, f"the folder {name} lacks {what}; a model's folder has configuration, weights and "
                               "tokenizer, as save_pretrained writes them.")  # fmt: skip
     configuration = _json_object(place / "config.json", keys, error)
     if "model_type" not in configuration:

@@ -244,7 +244,7 @@ def _perplexities(path: Path) -> tuple[Perplexity, ...]:
 
 def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:
     try:
-        return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path)["charts"])
+        return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path, holes=True)["charts"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise StoreError(
             f"{path}: {shortened(str(error), 200)}. Run the recipe again to have it written anew."
@@ -263,9 +263,10 @@ def _text(path: Path) -> str:
         raise StoreError(f"{path} cannot be read: {error}") from None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, *, holes: bool = False) -> dict[str, Any]:
+    """The object in a file; NaN, Python's own word for a number that is not there, only with ``holes``."""
     try:
-        value = json.loads(_text(path), parse_constant=_no_number)
+        value = json.loads(_text(path), parse_constant=float if holes else _no_number)
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}:{error.lineno}:{error.colno}: expected JSON: {error.msg}.") from None
     except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets of any depth
