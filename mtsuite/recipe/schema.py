@@ -99,6 +99,16 @@ class FilesSource(Section):
         None, ge=1, description="Keep the first so many test pairs; marked in the table's notes."
     )
 
+    @field_validator("test")
+    @classmethod
+    def _no_formulas(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in value:  # they stand in CSV files, which spreadsheets open
+            if not name.strip() or name.lstrip()[0] in "=+-@" or any(mark in name for mark in "\n\r\t"):
+                raise ValueError(
+                    f"a test set's name begins with none of = + - @ and stands on one line; found {shortened(name)!r}"
+                )
+        return value
+
 
 class HubSource(Section):
     """Parallel text from the Hugging Face hub, in its Parquet form."""
