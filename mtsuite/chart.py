@@ -6,6 +6,7 @@ numbers as CSV.  Nothing here knows of a plotting library, so a report can be re
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -66,6 +67,10 @@ def check(chart: Chart) -> None:
     if not chart.series:
         raise ValueError(f"chart {chart.name}: there is no series in it")
     for series in chart.series:
+        if not all(isinstance(x, str) or (isinstance(x, int | float) and math.isfinite(x)) for x in series.x):
+            raise ValueError(f"chart {chart.name}: {series.name!r} has an x that is neither a word nor a finite number")
+        if any(map(math.isinf, series.y)):  # NaN is a hole
+            raise ValueError(f"chart {chart.name}: {series.name!r} has a y that is infinite")
         if len(series.x) != len(series.y):
             raise ValueError(f"chart {chart.name}: {series.name!r} has {len(series.x)} x and {len(series.y)} y")
     if chart.kind == "grid" and len({series.x for series in chart.series}) > 1:

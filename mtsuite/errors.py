@@ -1,8 +1,8 @@
 """Errors that are meant for the user.
 
 Every message says what was expected, what was found and what to do.  The command line prints an
-``MTSuiteError`` without a traceback; anything else that escapes is a bug of the suite and keeps
-its traceback.
+``MTSuiteError`` without a traceback; anything else that escapes is a bug of the suite, and its
+traceback is kept in a file.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import difflib
 import os
 import sysconfig
 import traceback
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -57,13 +58,46 @@ class StoreError(MTSuiteError):
     """The store or a results folder cannot be read or written."""
 
 
+_LONGEST_WORD = 100  # characters of a name that others are compared with: comparing takes quadratic time
+_MOST_NAMES = 200
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A sentence with the nearest known names, or with all of them when none is near."""
+    """A sentence with the nearest known names, or with all of them (the first ones of many) when none is near."""
     names = sorted(known)
-    near = difflib.get_close_matches(word, names, n=3, cutoff=0.6)
+    compared = [name for name in names if len(name) <= _LONGEST_WORD][:_MOST_NAMES]
+    near = difflib.get_close_matches(word, compared, n=3, cutoff=0.6) if len(word) <= _LONGEST_WORD else []
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
-    return f"Known: {', '.join(names)}." if names else "None is known."
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    return f"Known: {', '.join(shortened(name) for name in names[:20])}{more}." if names else "None is known."
+
+
+def shortened(text: str, longest: int = _LONGEST_WORD) -> str:
+    """The text, or its beginning and its length where it is longer than ``longest`` characters."""
+    return text if len(text) <= longest else f"{text[: longest - 20]}… ({len(text):,} characters)"
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reorder what stands around them
+
+
+def unprintable(text: str) -> str | None:
+    """The first character that has no place in a name or a message, or None.
+
+    Such are control characters but line breaks and tabs, lone surrogates, and the marks that turn the direction of
+    the text around them.
+    """
+    for mark in text if not text.isprintable() else "":
+        if mark in _BIDI or (unicodedata.category(mark) in ("Cc", "Cs") and mark not in "\n\r\t"):
+            return mark
+    return None
+
+
+def printable(text: str) -> str:
+    """The text with every character that ``unprintable`` knows written as an escape: safe on a terminal."""
+    if unprintable(text) is None:
+        return text
+    return "".join(f"\\u{ord(mark):04x}" if unprintable(mark) else mark for mark in text)
 
 
 _SUITE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "")

@@ -16,7 +16,7 @@ from mtsuite.cli.results import compare, report, score
 from mtsuite.cli.running import plan, run, validate
 from mtsuite.cli.terminal import escaped, make_console
 from mtsuite.cli.trained import export, translate
-from mtsuite.errors import MTSuiteError
+from mtsuite.errors import MTSuiteError, shortened
 
 app = typer.Typer(
     name="mtsuite",
@@ -51,12 +51,41 @@ app.add_typer(recipes_app, name="recipes")
 
 
 def main() -> None:
-    """Run the command line; exit codes: 0 all well, 1 something failed, 2 a recipe or usage error, 130 interrupted."""
+    """Run the command line; exit codes: 0 all well, 1 something failed, 2 a recipe or usage error, 130 interrupted.
+
+    What is no error of the user's is a bug: it is said so, and the traceback is kept in a file.
+    """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     try:
         app(standalone_mode=True)
     except MTSuiteError as error:
-        make_console(stderr=True).print(f"[bold red]error:[/] {escaped(str(error))}", highlight=False, soft_wrap=True)
+        _complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except OSError as error:  # the world's, wherever it came up: a full disk, a folder without permission
+        named = ", ".join(str(name) for name in (error.filename, error.filename2) if name is not None)
+        _complain(f"{named}: {error.strerror or error}." if named else f"{error.strerror or error}.")
+        sys.exit(1)
+    except Exception as error:
+        _complain(
+            f"{type(error).__name__}: {shortened(str(error), 500)}\nThis is a bug of mtsuite, not of your input. "
+            f"Please report it with the command and the traceback, which is kept in {_keep_traceback()}"
+        )
+        sys.exit(1)
+
+
+def _complain(message: str) -> None:
+    make_console(stderr=True).print(f"[bold red]error:[/] {escaped(message)}", highlight=False, soft_wrap=True)
+
+
+def _keep_traceback() -> str:
+    """The traceback of the present exception in a file of its own; its path."""
+    import tempfile
+    import traceback
+
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="mtsuite-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
+        file.write(traceback.format_exc())
+    return file.name

@@ -28,7 +28,11 @@ QuietOption = Annotated[bool, typer.Option("-q", "--quiet", help="Only tables an
 TestOption = Annotated[
     str, typer.Option("--test", help="Paired test: approximate_randomization or bootstrap.", metavar="TEST")
 ]
-RoundsOption = Annotated[int, typer.Option("--rounds", min=1, help="Rounds of the test and of the intervals.")]
-TestSeedOption = Annotated[int, typer.Option("--seed", min=1, help="Seed of the test and of the intervals.")]
+RoundsOption = Annotated[
+    int, typer.Option("--rounds", min=1, max=100_000, help="Rounds of the test and of the intervals.")
+]
+TestSeedOption = Annotated[
+    int, typer.Option("--seed", min=1, max=2**32 - 1, help="Seed of the test and of the intervals.")
+]
 FormatOption = Annotated[str, typer.Option("--format", help="text, md, tex, csv, html or json.", metavar="FORMAT")]
 OutputFileOption = Annotated[Path | None, typer.Option("--output", help="File to write instead of printing.")]

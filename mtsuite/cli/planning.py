@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mtsuite.cli.terminal import escaped, make_console
+from mtsuite.errors import shortened
 
 if TYPE_CHECKING:
     from mtsuite.plan.build import Planned
@@ -28,12 +30,13 @@ def read_selected(
 def _seed_list(text: str | None) -> list[int] | None:
     if text is None:
         return None
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(re.fullmatch(r"[0-9]{1,10}", part) and int(part) < 2**32 for part in parts):
+        found = repr(shortened(text))
         raise typer.BadParameter(
-            f"expected whole numbers such as 1,2,3; found {text!r}", param_hint="--seeds"
-        ) from None
+            f"expected whole numbers from 0 to {2**32 - 1}, such as 1,2,3; found {found}", param_hint="--seeds"
+        )
+    return [int(part) for part in parts]
 
 
 def trained_recipe(recipe: str, overrides: list[str] | None, results: Path | None) -> tuple[ReadRecipe, Path]:
@@ -46,17 +49,35 @@ def trained_recipe(recipe: str, overrides: list[str] | None, results: Path | Non
 
 
 def results_folder(read: ReadRecipe, output: Path | None) -> Path:
-    """The folder that was asked for, or the one that goes by the recipe's name."""
-    return output if output is not None else Path("results") / read.recipe.name
+    """The folder that was asked for, or the one that goes by the recipe's name.
+
+    Raises RecipeError where there can be no such folder: a file has its name, or that of one above it.
+    """
+    from mtsuite.errors import RecipeError
+    from mtsuite.recipe.paths import path_problem
+
+    folder = output if output is not None else Path("results") / read.recipe.name
+    what = "--output-dir: " if output is not None else ""
+    if problem := path_problem(folder):
+        raise RecipeError(f"{what}{shortened(str(folder))}: {problem}.")
+    for above in (folder, *folder.parents):
+        if above.is_dir():
+            break
+        if above.exists() or above.is_symlink():
+            raise RecipeError(f"{what}expected a folder for the results, found a file: {above}. Choose another place.")
+    return folder
 
 
-def planned_for(read: ReadRecipe) -> Planned:
-    """The recipe's plan; what methods print while they are asked for it goes to the standard error."""
+def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
+    """The recipe's plan; what methods print while they are asked for it goes to the standard error.
+
+    ``offline``: what would have to be downloaded counts as lacking.
+    """
     from mtsuite.plan.build import make_plan
     from mtsuite.run.aside import prints_aside
 
     with prints_aside():
-        return make_plan(read)
+        return make_plan(read, offline=offline)
 
 
 def tell_broken(planned: Planned, verbose: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mtsuite.cli.options import FormatOption, OutputFileOption, RoundsOption, TestOption, TestSeedOption
-from mtsuite.cli.terminal import escaped, known_format, make_console, put_text
+from mtsuite.cli.terminal import check_output, escaped, known_format, make_console, put_text
 
 
 def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
@@ -35,6 +35,7 @@ def compare(
     from mtsuite.metrics.files import PairedTest
 
     kind, console = known_format(format_), make_console()
+    check_output(output)
     compared = compare_results(results, rows or [], PairedTest(test, rounds, seed))
     put_text(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
 
@@ -75,6 +76,7 @@ def score(
     from mtsuite.report.files_table import files_as
 
     kind = known_format(format_)
+    check_output(output)
     more = [code.strip() for code in languages.split(",") if code.strip()]
     if more and not failures:
         raise typer.BadParameter("only --failures asks for languages; give both", param_hint="--languages")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from mtsuite.cli.anonymous import anonymous
 from mtsuite.cli.options import (
     ExcludeOption,
     OfflineOption,
@@ -51,7 +51,7 @@ def run(
     read = read_selected(recipe, set_, only, exclude, seeds)
     results = results_folder(read, output_dir)
     store = Store(Store.default_root(results.parent))
-    planned = planned_for(read)
+    planned = planned_for(read, offline=offline)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
         with prints_aside():
             run_launched(planned.plan, store, offline=offline)
@@ -74,9 +74,8 @@ def run(
 
 
 def _command() -> str:
-    """The command as typed, without folders of this machine."""
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["mtsuite", *words])
+    """The command as typed, without folders of this machine and without credentials."""
+    return shlex.join(["mtsuite", *map(anonymous, sys.argv[1:])])
 
 
 def plan(

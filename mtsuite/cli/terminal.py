@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from mtsuite.errors import shortened
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,10 +26,12 @@ def make_console(stderr: bool = False) -> Console:
 
 
 def escaped(text: str) -> str:
-    """Text in which square brackets are no markup."""
+    """Text in which square brackets are no markup, and nothing steers the terminal."""
     from rich.markup import escape
 
-    return escape(text)
+    from mtsuite.errors import printable
+
+    return escape(printable(text))
 
 
 def known_format(word: str) -> str:
@@ -39,6 +43,22 @@ def known_format(word: str) -> str:
         known = f"expected one of {', '.join(FORMATS)}; found {word!r}"
         raise typer.BadParameter(f"{known}. {did_you_mean(word, FORMATS)}", param_hint="--format")
     return word
+
+
+def check_output(output: Path | None) -> None:
+    """Say before anything is computed that a file cannot be written where ``--output`` puts it."""
+    if output is None:
+        return
+    from mtsuite.recipe.paths import path_problem
+
+    problem = path_problem(output)
+    if problem is None and output.is_dir():
+        problem = "it is a folder"
+    if problem is None and not output.absolute().parent.is_dir():
+        problem = f"there is no folder {output.parent}"
+    if problem is not None:
+        raise typer.BadParameter(f"expected a file to write, found {shortened(str(output))}: {problem}",
+                                 param_hint="--output")  # fmt: skip
 
 
 def put_text(text: str, output: Path | None) -> None:

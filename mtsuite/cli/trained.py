@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from mtsuite.cli.options import OutputOption, SetOption, TrainedArgument
+from mtsuite.cli.options import OutputFileOption, OutputOption, SetOption, TrainedArgument
 from mtsuite.cli.planning import planned_for, trained_recipe
-from mtsuite.cli.terminal import make_console
+from mtsuite.cli.terminal import check_output, make_console, put_text
 
 
 def translate(
@@ -23,20 +23,25 @@ def translate(
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
     output_dir: OutputOption = None,
+    output: OutputFileOption = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file when it exists.")] = False,
 ) -> None:
-    """Translate text with a method that a run has trained."""
+    """Translate text with a method that a run has trained; a blank line stays one."""
     from mtsuite.data.text import read_lines
     from mtsuite.run.aside import prints_aside
     from mtsuite.run.store import Store
     from mtsuite.run.translate import translate_lines
 
+    check_output(output)
+    if output is not None and output.exists() and not overwrite:
+        raise typer.BadParameter(f"{output} exists already; choose another file, or add --overwrite",
+                                 param_hint="--output")  # fmt: skip
     read, results = trained_recipe(recipe, set_, output_dir)
     store = Store(Store.default_root(results.parent))
     lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
     with prints_aside():
         translations = translate_lines(planned_for(read), store, method, direction, lines, seed)
-    for line in translations:
-        sys.stdout.write(line + "\n")
+    put_text("".join(line + "\n" for line in translations), output)
 
 
 def export(

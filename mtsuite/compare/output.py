@@ -18,6 +18,7 @@ from mtsuite.report.formats import tables_as
 from mtsuite.report.main_table import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
 from mtsuite.report.results import AVERAGE
 from mtsuite.report.significance_table import p_text
+from mtsuite.report.spreadsheet import safe_fields
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
 
@@ -243,7 +244,7 @@ def _csv(compared: Compared) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(_entries(compared))
+    writer.writerows(map(safe_fields, _entries(compared)))
     return buffer.getvalue()
 
 

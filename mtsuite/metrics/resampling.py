@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
+MOST_ROUNDS = 100_000  # a smaller p than 1e-5 says nothing more, and the draws of all rounds are held at once
+_MOST_DRAWS = 200_000_000
 CHUNK = 500  # rounds held in memory as floating-point numbers at a time
 
 # The results of one system: one, or one a training seed (in any order, or under the seed's name).
@@ -43,6 +45,7 @@ def entropy(seed: int, stratum: str | None = None) -> tuple[int, ...]:
 @lru_cache(maxsize=16)
 def masks(n: int, rounds: int, start: tuple[int, ...]) -> Array:
     """(rounds, n) booleans: which segments stay with their system.  All pairs of a table share them."""
+    _check_size(n, rounds)
     drawn: Array = _generator(start).integers(2, size=(rounds, n), dtype=bool)
     return drawn
 
@@ -52,8 +55,17 @@ def counts(n: int, rounds: int, start: tuple[int, ...]) -> Array:
     """(rounds, n): how often each segment is drawn in each round, with replacement."""
     import numpy as np
 
+    _check_size(n, rounds)
     drawn = _generator(start).choice(n, size=(rounds, n), replace=True)
     return np.stack([np.bincount(row, minlength=n) for row in drawn]).astype(np.int32)
+
+
+def _check_size(n: int, rounds: int) -> None:
+    if n * rounds > _MOST_DRAWS:
+        raise MetricError(
+            f"{rounds:,} rounds over {n:,} segments are {n * rounds:,} draws, and {_MOST_DRAWS:,} fit into memory: "
+            f"ask for {_MOST_DRAWS // n:,} rounds or fewer."
+        )
 
 
 def _generator(start: tuple[int, ...]) -> Any:

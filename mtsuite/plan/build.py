@@ -24,7 +24,15 @@ from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.base import base_job
 from mtsuite.plan.broken import BrokenRow
-from mtsuite.plan.checks import check_base_name, check_metrics, check_model, check_tracking, check_trains
+from mtsuite.plan.checks import (
+    check_architecture,
+    check_base_name,
+    check_metrics,
+    check_model,
+    check_size,
+    check_tracking,
+    check_trains,
+)
 from mtsuite.plan.comet import comet_job, comet_settings
 from mtsuite.plan.corpus import corpus_job, untrained_job
 from mtsuite.plan.external import external_jobs, external_note
@@ -34,6 +42,7 @@ from mtsuite.plan.known import known_configuration, layer_count
 from mtsuite.plan.perplexity import Perplexity, plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
+from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.start import START, Start, looks_before, start_job, tested_at_start
@@ -101,21 +110,24 @@ class Planned:
         return self.untrained if direction in self.recipe.forgetting.zero_shot_directions else self.corpus
 
 
-def make_plan(read: ReadRecipe) -> Planned:
-    """Plan a recipe; nothing runs.
+def make_plan(read: ReadRecipe, *, offline: bool = False) -> Planned:
+    """Plan a recipe; nothing runs.  ``offline``: what would have to be downloaded is lacking.
 
     Raises RecipeError, MethodError, DataError or MetricError for what can be known to fail.  A method whose code
     fails is no error of the recipe: its row is left to ``Planned.broken``.
     """
-    return _Planner(read).build()
+    return _Planner(read, offline).build()
 
 
 class _Planner:
-    def __init__(self, read: ReadRecipe) -> None:
+    def __init__(self, read: ReadRecipe, offline: bool) -> None:
         self.recipe, self.folder = read.recipe, read.folder
         self.error = errors_of(read)
         check_metrics(self.recipe, self.error)
+        check_architecture(self.recipe, self.error)
+        check_size(self.recipe, self.error)
         check_tracking(self.recipe, self.error)
+        check_ready(self.recipe, self.folder, self.error, offline=offline)
         self.templates = self._templates()
         self.methods, broken = configure_rows(read, self.error)
         check_replay(self.recipe, self.methods, self.error)

@@ -5,16 +5,20 @@ Every check raises RecipeError; ``error`` makes one at the place of a key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mtsuite.data.direction import Direction
-from mtsuite.errors import RecipeError, did_you_mean
+from mtsuite.errors import RecipeError, did_you_mean, shortened
 from mtsuite.method import Method, Train
-from mtsuite.plan.known import window
+from mtsuite.plan.known import LAYERS, window
 from mtsuite.plan.perplexity import BASE
 from mtsuite.plan.place import ErrorAt
+from mtsuite.plan.ready import most_texts
 from mtsuite.recipe.schema import Recipe
+
+MOST_TEXTS = 20_000
+_LARGEST_SIZE = 1_000_000_000  # special tokens, window sizes and vocabularies are far below it
 
 
 def check_metrics(recipe: Recipe, error: ErrorAt) -> None:
@@ -30,6 +34,17 @@ def check_metrics(recipe: Recipe, error: ErrorAt) -> None:
         every = [*recipe.parsed_directions(), *map(Direction.parse, recipe.forgetting.zero_shot_directions)]
         if problem := missing_tokenizer(dict.fromkeys(direction.target for direction in every)):
             raise error(("metrics", "names", recipe.metrics.names.index("BLEU")), problem)
+
+
+def check_size(recipe: Recipe, error: ErrorAt) -> None:
+    """Not more texts than a plan can hold."""
+    texts = most_texts(recipe)
+    if texts > MOST_TEXTS:
+        raise error(
+            ("methods",),
+            f"rows, seeds and directions make {texts:,} texts to translate; a recipe has at most {MOST_TEXTS:,}: "
+            "split it into several.",
+        )
 
 
 def check_tracking(recipe: Recipe, error: ErrorAt) -> None:
@@ -53,6 +68,47 @@ def check_model(recipe: Recipe, known: Mapping[str, Any], error: ErrorAt) -> Non
             ("train", "max_length"),
             f"{recipe.train.max_length} tokens, but the model's window is {longest}: set it to {longest} or less.",
         )
+    if longest is not None and recipe.translate.max_new_tokens > longest:
+        raise error(
+            ("translate", "max_new_tokens"),
+            f"{recipe.translate.max_new_tokens} tokens, but the model's window is {longest}, prompt included: set it "
+            f"below {longest}.",
+        )
+
+
+def check_architecture(recipe: Recipe, error: ErrorAt) -> None:
+    """``model.architecture``: a kind of model that transformers knows, and sizes that a model can have."""
+    values = recipe.model.architecture
+    if not values:
+        return
+    from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
+
+    keys, kind = ("model", "architecture"), values.get("model_type")
+    if kind is None:
+        raise error(keys, "model_type is missing; it says what kind of model this is, such as llama")
+    if not isinstance(kind, str) or kind not in CONFIG_MAPPING_NAMES:
+        hint = did_you_mean(kind, CONFIG_MAPPING_NAMES) if isinstance(kind, str) else "Expected text."
+        raise error((*keys, "model_type"), f"transformers knows no kind of model {shortened(repr(kind))}. {hint}")
+    for path, value in _sizes(values):
+        if isinstance(value, int) and abs(value) > _LARGEST_SIZE:
+            raise error((*keys, *path), f"no size of a model is above {_LARGEST_SIZE:,}, found {value:,}")
+        if path[-1] in LAYERS and (not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= 10_000):
+            raise error((*keys, *path), f"expected a number of layers from 1 to 10,000, found {shortened(repr(value))}")
+        whole = str(path[-1]).endswith(("_size", "_heads")) or str(path[-1]).startswith("n_")
+        if whole and value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 0):
+            raise error((*keys, *path), f"expected a whole number, found {shortened(repr(value))}")
+
+
+def _sizes(node: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Every single value below, with its keys."""
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            yield from _sizes(value, (*above, key))
+    elif isinstance(node, list):
+        for index, value in enumerate(node):
+            yield from _sizes(value, (*above, index))
+    else:
+        yield above, node
 
 
 def check_trains(name: str, method: Method, key: str) -> None:

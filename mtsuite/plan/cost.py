@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtsuite.data.direction import Direction
-from mtsuite.errors import MTSuiteError
+from mtsuite.errors import MTSuiteError, RecipeError, shortened
 from mtsuite.method import Artefacts, Probe, Train, main_phase
 from mtsuite.plan.build import Planned
 from mtsuite.registry import code_of
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 _BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_MOST_MODULES = 50_000
 _OPTIMIZER_BYTES = 16  # a trained number: float32 weight, its gradient, and AdamW's two moments
 
 
@@ -70,15 +73,49 @@ def skeleton_of(planned: Planned) -> nn.Module | None:
         config = architecture(model.pretrain.model_dump(), model.pretrain.vocabulary)
     elif model.architecture:
         values = dict(model.architecture)
-        config = AutoConfig.for_model(values.pop("model_type"), **values)
+        try:
+            config = AutoConfig.for_model(values.pop("model_type"), **values)
+        except Exception as problem:  # whatever a configuration class raises for values that are not its own
+            raise _unbuildable("model.architecture", problem) from None
     elif (planned.folder / model.name_or_path / "config.json").is_file():
         path = planned.folder / model.name_or_path
         config = load_configuration(path, trust_remote_code=model.trust_remote_code)
     else:
         return None
-    with torch.device("meta"):
-        built: nn.Module = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
+    try:
+        with torch.device("meta"), _few_modules():
+            built: nn.Module = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
+    except Exception as problem:  # sizes that do not fit together, of any kind of model
+        key = "model.architecture" if model.architecture else "model.name_or_path"
+        raise _unbuildable(key if model.name_or_path != "pretrain" else "model.pretrain", problem) from None
     return built
+
+
+def _unbuildable(key: str, problem: Exception) -> RecipeError:
+    first = (str(problem).strip().splitlines() or [""])[0]
+    return RecipeError(
+        f"{key}: no model can be built from this configuration ({type(problem).__name__}: {shortened(first, 300)})."
+    )
+
+
+@contextmanager
+def _few_modules() -> Iterator[None]:
+    """Stop a model that is built of too many parts to be one: each costs time, also without numbers."""
+    from torch.nn.modules.module import register_module_module_registration_hook
+
+    count = 0
+
+    def counted(*_: Any) -> None:
+        nonlocal count
+        count += 1
+        if count > _MOST_MODULES:
+            raise ValueError(f"more than {_MOST_MODULES:,} layers and parts of layers")
+
+    hook = register_module_module_registration_hook(counted)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:

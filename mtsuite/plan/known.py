@@ -9,7 +9,7 @@ from typing import Any
 
 from mtsuite.recipe.schema import Recipe
 
-_LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 _WINDOW = ("max_position_embeddings", "n_positions", "model_max_length", "seq_length")
 
 
@@ -23,14 +23,14 @@ def known_configuration(recipe: Recipe, folder: Path) -> Mapping[str, Any]:
     path = folder / model.name_or_path / "config.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):  # a hub name, or a folder that opening the model will complain about
+    except (OSError, ValueError, RecursionError):  # a hub name, or a folder that opening the model will complain about
         return {}
     return found if isinstance(found, dict) else {}
 
 
 def layer_count(configuration: Mapping[str, Any]) -> int | None:
     """Number of transformer blocks, or None when the configuration does not say."""
-    return _first(configuration, _LAYERS)
+    return _first(configuration, LAYERS)
 
 
 def window(configuration: Mapping[str, Any]) -> int | None:

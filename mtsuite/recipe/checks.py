@@ -6,17 +6,25 @@ problems are found at once, also beside wrong types elsewhere, and list entries 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 
 from mtsuite.data.direction import Direction, equal_prompts
-from mtsuite.errors import DataError, did_you_mean
+from mtsuite.errors import DataError, did_you_mean, shortened
 from mtsuite.recipe.checks_forgetting import check_forgetting
+from mtsuite.recipe.paths import LONGEST_NAME
 from mtsuite.recipe.schema import Transfer
 from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Problem, Scalar, dotted
 from mtsuite.recipe.tree import scalars as _items
 
 _NAME = re.compile(r"[^\W_][\w.+-]*")
+FOLDER_NAME = f"letters, digits, '.', '_', '+' and '-', a letter or digit first, at most {LONGEST_NAME} bytes"
+
+
+def is_folder_name(text: str) -> bool:
+    """Whether a recipe's name can be that of its results folder."""
+    return _NAME.fullmatch(text) is not None and len(text.encode()) <= LONGEST_NAME
 
 
 def check(tree: Mapping) -> list[tuple[Keys, Problem]]:
@@ -24,6 +32,8 @@ def check(tree: Mapping) -> list[tuple[Keys, Problem]]:
     return [
         *_directions(tree),
         *_twice(tree, "seeds"),
+        *_metrics(tree),
+        *_numbers(tree),
         *_rows(tree),
         *_transfer_directions(tree),
         *check_forgetting(tree),
@@ -56,6 +66,33 @@ def _twice(tree: Mapping, key: str) -> Iterator[tuple[Keys, Problem]]:
         if mark in seen:
             yield keys, Problem(item.place, f"{dotted(keys)}: {item.raw!r} is there twice")
         seen.add(mark)
+
+
+def _metrics(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
+    """A metric that is named twice, or so that only case tells it from another."""
+    seen: dict[str, str] = {}
+    for keys, item in _items(tree, "metrics", "names"):
+        if isinstance(item.value, str):
+            first = seen.setdefault(item.value.casefold(), item.value)
+            if first is not item.value:
+                how = "is there twice" if first == item.value else f"differs from {first!r} in case alone"
+                yield keys, Problem(item.place, f"{dotted(keys)}: {shortened(item.value)!r} {how}")
+
+
+def _numbers(node: Node, keys: Keys = ()) -> Iterator[tuple[Keys, Problem]]:
+    """Numbers that no computer word holds, wherever they stand: a method's configuration has no schema yet."""
+    if isinstance(node, Mapping):
+        for key, entry in node.entries.items():
+            yield from _numbers(entry.node, (*keys, key))
+    elif isinstance(node, Listing):
+        for index, item in enumerate(node.items):
+            yield from _numbers(item, (*keys, index))
+    elif isinstance(node, Scalar):
+        found = shortened(node.raw, 60)
+        if isinstance(node.value, int) and abs(node.value) >= 1 << 63:
+            yield keys, Problem(node.place, f"{dotted(keys)}: expected a whole number of 64 bits, found {found}")
+        elif isinstance(node.value, float) and not math.isfinite(node.value):
+            yield keys, Problem(node.place, f"{dotted(keys)}: expected a finite number, found {found}")
 
 
 def _rows(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
@@ -104,6 +141,6 @@ def _transfer_directions(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
 def _name(tree: Mapping) -> Iterator[tuple[Keys, Problem]]:
     node = tree.get("name")
     # The name becomes a folder below results/.
-    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value and not _NAME.fullmatch(node.value):
-        allowed = "letters, digits, '.', '_', '+' and '-', and starts with a letter or digit"
-        yield ("name",), Problem(node.place, f"name: names a folder, so it is {allowed}; found {node.value!r}")
+    if isinstance(node, Scalar) and isinstance(node.value, str) and node.value and not is_folder_name(node.value):
+        found = repr(shortened(node.value))
+        yield ("name",), Problem(node.place, f"name: names a folder, so it is {FOLDER_NAME}; found {found}")

@@ -10,7 +10,9 @@ from pydantic import BaseModel, ValidationError
 
 from mtsuite.errors import RecipeError, did_you_mean
 from mtsuite.recipe.shape import section_at
-from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Place, Problem, Remove, Scalar, dotted
+from mtsuite.recipe.tree import Keys, Listing, Mapping, Node, Place, Problem, Remove, Scalar, dotted, told
+
+_MOST_ERRORS = 200
 
 
 def locate(tree: Node, loc: Sequence[str | int]) -> tuple[Keys, Node, Place]:
@@ -40,7 +42,12 @@ def pointed(node: Node, key: Place) -> Place:
 
 def problems_of(error: ValidationError, tree: Node, model: type[BaseModel], below: Keys = ()) -> list[Problem]:
     """One problem an error.  ``below`` are the keys of the tree at which ``model`` was validated."""
-    return [_problem(dict(details), tree, model, below) for details in error.errors(include_url=False)]
+    return [_problem(dict(details), tree, model, below) for details in told_errors(error)]
+
+
+def told_errors(error: ValidationError) -> list[dict[str, Any]]:
+    """pydantic's errors, of very many the first ones: each is explained at some cost."""
+    return [dict(details) for details in error.errors(include_url=False)[:_MOST_ERRORS]]
 
 
 def raise_all(problems: Iterable[Problem]) -> None:
@@ -50,7 +57,7 @@ def raise_all(problems: Iterable[Problem]) -> None:
     order = {source: number for number, source in enumerate(sources)}
     found = sorted(seen, key=lambda p: (order[p.place.source], p.place.line, p.place.column))
     if found:
-        raise RecipeError("\n".join(map(str, found)))
+        raise RecipeError(told(found))
 
 
 def found(node: Node) -> str:

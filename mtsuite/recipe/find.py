@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from mtsuite.errors import RecipeError, did_you_mean
+from mtsuite.errors import RecipeError, did_you_mean, printable, shortened, unprintable
+from mtsuite.recipe.paths import path_problem
 from mtsuite.recipe.tree import shown
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -49,7 +50,11 @@ def find_recipe(text: str | Path, folder: Path | None = None) -> Path:
     ``text`` is a path, relative to ``folder`` (the working directory when None), or a built-in name.  An existing
     file goes before a built-in recipe.  Raises RecipeError with the nearest names.
     """
+    if (problem := unprintable(str(text))) is not None:
+        raise RecipeError(f"{printable(str(text))}: U+{ord(problem):04X} has no place in a recipe's path.")
     path = Path(os.path.abspath((folder or Path.cwd()) / Path(text).expanduser()))
+    if too_long := path_problem(path):
+        raise RecipeError(f"{shortened(str(text))}: no such recipe or file: {too_long}.")
     if path.is_file():
         return path
     builtin = builtin_recipes()

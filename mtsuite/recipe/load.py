@@ -2,11 +2,14 @@
 
 Only ``true`` and ``false`` are truth values (``no`` is Norwegian), ``1e-3`` is a number, there are
 no dates, no base-60 numbers and no octal ``010``; a key written twice is an error; keys are text.
+What a document can make of itself is bounded: its length, its nodes (those that aliases repeat counted each time)
+and how deep they stand.
 """
 
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import yaml
 from yaml.composer import Composer
@@ -15,16 +18,24 @@ from yaml.reader import Reader, ReaderError
 from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
-from mtsuite.errors import RecipeError
-from mtsuite.recipe.tree import Entry, Listing, Mapping, Node, Place, Problem, Remove, Scalar
+from mtsuite.errors import RecipeError, shortened, unprintable
+from mtsuite.recipe.tree import Entry, Listing, Mapping, Node, Place, Problem, Remove, Scalar, told
 
 _TAG = "tag:yaml.org,2002:"
 _NULL = re.compile(r"^(?:~|null|Null|NULL|)$")
 _BOOL = re.compile(r"^(?:true|True|TRUE|false|False|FALSE)$")
-_INT = re.compile(r"^(?:[-+]?[0-9][0-9_]*|0x[0-9a-fA-F_]+|0o[0-7_]+)$")
+_INT = re.compile(r"^(?:[-+]?[0-9][0-9_]*|0x_*[0-9a-fA-F][0-9a-fA-F_]*|0o_*[0-7][0-7_]*)$")
+LONGEST = 1 << 20  # characters of a document
+_NODES = 20_000  # hundreds are usual
+_DEPTH = 50
+_DIGITS = 400  # of a number: more than any float has, and few enough to be converted at once
 _FLOAT = re.compile(
     r"^(?:[-+]?(?:\.[0-9]+|[0-9][0-9_]*(?:\.[0-9_]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
 )
+
+
+_TOO_MANY = f"more than {_NODES:,} keys and values (those that aliases repeat included); split it into recipes"
+_TOO_DEEP = f"nested more than {_DEPTH} deep"
 
 
 class Resolver(BaseResolver):
@@ -45,6 +56,21 @@ class _Loader(Reader, Scanner, Parser, Composer, Resolver):
         Parser.__init__(self)
         Composer.__init__(self)
         Resolver.__init__(self)
+        self._composed = self._deep = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """As PyYAML's, until the document is too large: so a huge one is refused early."""
+        mark = self.peek_event().start_mark
+        self._composed += 1
+        if self._composed > _NODES:
+            raise yaml.MarkedYAMLError(problem=_TOO_MANY, problem_mark=mark)
+        self._deep += 1
+        if self._deep > _DEPTH:
+            raise yaml.MarkedYAMLError(problem=_TOO_DEEP, problem_mark=mark)
+        try:
+            return super().compose_node(parent, index)
+        finally:
+            self._deep -= 1
 
 
 class Origin:
@@ -71,23 +97,34 @@ def load(text: str, origin: Origin) -> Node | None:
 
     Raises RecipeError for syntax errors, and for all duplicate keys and unknown tags together.
     """
+    if len(text) > LONGEST:
+        message = f"expected a recipe of at most {LONGEST:,} characters, found {len(text):,}"
+        raise RecipeError(Place(shortened(origin.source)).describe(message))
     root = _compose(text, origin)
     if root is None:
         return None
     builder = _Builder(origin)
-    try:
-        tree = builder.node(root)
-    except RecursionError:
-        raise RecipeError(Place(origin.source).describe("nested too deeply")) from None
+    tree = builder.node(root)
     if builder.problems:
-        raise RecipeError("\n".join(map(str, builder.problems)))
+        raise RecipeError(told(builder.problems))
     return tree
 
 
 def resolve_plain(raw: str, place: Place) -> Scalar:
     """A plain scalar: null, truth value, number or text."""
+    if problem := character_problem(raw):
+        raise RecipeError(place.describe(problem))
     tag = Resolver().resolve(yaml.ScalarNode, raw, (True, False))
     return Scalar(place, _value(tag.removeprefix(_TAG), raw), raw)
+
+
+def character_problem(text: str) -> str | None:
+    """What is wrong with the characters of a key or a value, or None."""
+    found = unprintable(text)
+    if found is None:
+        return None
+    what = "half of a surrogate pair" if "\ud800" <= found <= "\udfff" else "a control character"
+    return f"U+{ord(found):04X}, {what}, has no place in a recipe; take it out"
 
 
 def _compose(text: str, origin: Origin) -> yaml.Node | None:
@@ -112,8 +149,8 @@ def _compose(text: str, origin: Origin) -> yaml.Node | None:
         raise RecipeError(
             Place(place.source, place.line, place.column).describe(f"a control character, U+{code:04X}")
         ) from None
-    except (RecursionError, ValueError):
-        raise RecipeError(Place(origin.source).describe("not valid YAML")) from None
+    except (RecursionError, ValueError, OverflowError):  # of the parser, before a node is made
+        raise RecipeError(Place(origin.source).describe(f"not valid YAML, or {_TOO_DEEP}")) from None
 
 
 class _Builder:
@@ -123,9 +160,13 @@ class _Builder:
         self.origin = origin
         self.problems: list[Problem] = []
         self._open: list[int] = []
+        self._made = 0
 
     def node(self, node: yaml.Node) -> Node:
         place = self.origin.of(node.start_mark)
+        self._made += 1
+        if self._made > _NODES or len(self._open) >= _DEPTH:
+            raise RecipeError(place.describe(_TOO_MANY if self._made > _NODES else _TOO_DEEP))
         tag = node.tag.removeprefix(_TAG)
         if id(node) in self._open:
             self.problems.append(Problem(place, "an alias that stands inside its own anchor"))
@@ -157,10 +198,13 @@ class _Builder:
         if tag not in ("str", "null", "bool", "int", "float"):
             self._unknown_tag(place, node.tag)
             return Scalar(place, None, node.value)
+        if problem := character_problem(node.value):
+            self.problems.append(Problem(place, problem))
+            return Scalar(place, None)
         try:
             return Scalar(place, _value(tag, node.value), node.value)
         except ValueError:
-            self.problems.append(Problem(place, f"{node.value!r} is not of type !!{tag}"))
+            self.problems.append(Problem(place, f"{shortened(node.value)!r} is not of type !!{tag}"))
             return Scalar(place, None, node.value)
 
     def _listing(self, node: yaml.SequenceNode, place: Place) -> Listing:
@@ -183,6 +227,9 @@ class _Builder:
                 self._merge_key(value, at, merged)
                 continue
             key = str(key_node.value)
+            if problem := character_problem(key):
+                self.problems.append(Problem(at, problem))
+                continue
             if key in own:
                 first = own[key].place
                 where = f", first in line {first.line}" if first.line else ""
@@ -196,6 +243,7 @@ class _Builder:
             if not isinstance(part, Mapping):
                 self.problems.append(Problem(at, "'<<' takes a mapping or a list of mappings"))
                 return
+            self._made += len(part.entries)
             for key, entry in part.entries.items():
                 merged.setdefault(key, entry)
 
@@ -207,6 +255,8 @@ def _value(tag: str, raw: str) -> str | int | float | bool | None:
         if not _BOOL.match(raw):
             raise ValueError(raw)
         return raw.lower() == "true"
+    if len(raw) > _DIGITS and tag in ("int", "float"):
+        return raw  # as text it is told apart from a number, and serves where text is expected
     if tag == "int":
         digits = raw.replace("_", "")
         return int(digits, 0) if digits[:2] in ("0x", "0o") else int(digits)

@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from mtsuite.errors import RecipeError
-from mtsuite.recipe.load import Origin, load, resolve_plain
+from mtsuite.errors import RecipeError, printable, shortened
+from mtsuite.recipe.load import LONGEST, Origin, character_problem, load, resolve_plain
 from mtsuite.recipe.merge import merge
 from mtsuite.recipe.paths import make_absolute
 from mtsuite.recipe.tree import Entry, Keys, Listing, Mapping, Node, Place, Problem, Remove, Scalar, dotted
 
+_DEEPEST = 20
 _PART = re.compile(
     r"""\s*(?:"(?P<double>(?:[^"\\]|\\.)*)"|'(?P<single>[^']*)'|(?P<bare>[^.=\s"']+))\s*(?P<end>[.=]|$)"""
 )
@@ -24,13 +25,19 @@ _PART = re.compile(
 
 def parse_override(text: str) -> Mapping:
     """``a.b=value`` as a tree of its own.  Raises RecipeError when it is not of that form."""
-    origin = Origin(f"--set {text}")
+    if problem := character_problem(text):
+        raise RecipeError(f"--set {printable(shortened(text))}: {problem}")
+    if len(text) > LONGEST:
+        raise RecipeError(f"--set {shortened(text)}: expected at most {LONGEST:,} characters")
+    origin = Origin(f"--set {shortened(text)}")
     keys, rest = _split(text)
     if rest is None:
         example = dotted(keys) if keys else "train.max_steps"
-        raise RecipeError(f"--set {text}: expected KEY=VALUE, such as --set {example}=50")
+        raise RecipeError(f"--set {shortened(text)}: expected KEY=VALUE, such as --set {example}=50")
     if keys == ["extends"]:
         raise RecipeError(f"--set {text}: 'extends' stands in files only; set the keys themselves")
+    if len(keys) > _DEEPEST:
+        raise RecipeError(f"--set {shortened(text)}: {len(keys):,} keys below one another; no recipe is that deep")
     place = origin.place(0, 0)
     node = _value(rest, origin, place)
     for key in reversed(keys):

@@ -13,8 +13,10 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mtsuite.errors import RecipeError
 from mtsuite.recipe.tree import Listing, Mapping, Node, Scalar
 
+LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, of Linux and most others
 _FILE_CLASS = re.compile(r"^(?P<path>.+\.py)(?P<tail>:[^:/\\]+)$")
 
 
@@ -52,7 +54,20 @@ def make_absolute(tree: Node, folder: Path) -> None:
     """Resolve every relative path of the tree against ``folder``, in place."""
     for scalar, text, tail, _ in _paths(tree, folder):
         path = os.path.normpath(folder / os.path.expanduser(text))
+        if problem := path_problem(path):
+            raise RecipeError(scalar.place.describe(problem))
         scalar.value = path + tail
+
+
+def path_problem(path: str | Path) -> str | None:
+    """Why no file can have this path, or None: a name in it, or the whole, is longer than file systems take."""
+    text = os.fsencode(path)
+    longest = max(text.split(os.sep.encode()), key=len)
+    if len(longest) > LONGEST_NAME:
+        return f"a file's name has at most {LONGEST_NAME} bytes, found one of {len(longest):,}"
+    if len(text) > _LONGEST_PATH:
+        return f"a path has at most {_LONGEST_PATH:,} bytes, found one of {len(text):,}"
+    return None
 
 
 def make_relative(tree: Node, folder: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import BaseModel, PrivateAttr, ValidationError
 
 from mtsuite.errors import RecipeError
-from mtsuite.recipe.checks import check
+from mtsuite.recipe.checks import FOLDER_NAME, check, is_folder_name
 from mtsuite.recipe.coerce import validate
-from mtsuite.recipe.explain import locate, pointed, problems_of, raise_all
+from mtsuite.recipe.explain import locate, pointed, problems_of, raise_all, told_errors
 from mtsuite.recipe.find import find_recipe, recipe_name
 from mtsuite.recipe.load import Origin, load
 from mtsuite.recipe.merge import fill_source, merge
@@ -19,6 +20,9 @@ from mtsuite.recipe.paths import make_absolute
 from mtsuite.recipe.schema import ReadRecipe, Recipe
 from mtsuite.recipe.sweep import expand_sweeps
 from mtsuite.recipe.tree import Entry, Listing, Mapping, Place, Problem, Scalar, dotted, shown
+
+_LARGEST = 4 << 20  # bytes of a file
+_LONGEST_CHAIN = 50  # files that extend one another
 
 
 class LocatedRecipe(ReadRecipe):
@@ -58,7 +62,17 @@ def read_recipe(path: Path | str, overrides: Sequence[str] = ()) -> LocatedRecip
     name = tree.get("name")
     if name is None or (isinstance(name, Scalar) and name.value in ("", None)):
         start = Place(shown(main))
-        tree.entries["name"] = Entry(start, Scalar(start, recipe_name(main), recipe_name(main)))
+        file_name = recipe_name(main)
+        if not is_folder_name(file_name):
+            problems.append(
+                Problem(
+                    start,
+                    f"the results folder is named after this file, and {file_name!r} is no name for it: expected "
+                    f"{FOLDER_NAME}. Rename the file, or write such a name: as name: in it",
+                )
+            )
+            file_name = "recipe"
+        tree.entries["name"] = Entry(start, Scalar(start, file_name, file_name))
     recipe = _validated(tree, problems)
     located = LocatedRecipe(recipe=recipe, path=main, folder=main.parent)
     located._tree = tree
@@ -76,7 +90,7 @@ def _validated(tree: Mapping, problems: list[Problem]) -> Recipe:
         about = {keys[0] for keys, _ in own}
         kept = [
             problem
-            for details, problem in zip(error.errors(), errors, strict=True)
+            for details, problem in zip(told_errors(error), errors, strict=True)
             if details["type"] != "value_error" or not (about and (not details["loc"] or details["loc"][0] in about))
         ]
         errors = [*kept, *(problem for _, problem in own)]
@@ -119,6 +133,8 @@ def _collect(path: Path, chain: list[Path], layers: list[tuple[Path, Mapping]]) 
         if parent in (loop := [*chain, path]):
             shape = " → ".join(shown(p) for p in [*loop[loop.index(parent) :], parent])
             raise RecipeError(scalar.place.describe(f"extends: goes round in a circle: {shape}"))
+        if len(chain) >= _LONGEST_CHAIN:
+            raise RecipeError(scalar.place.describe(f"extends: a chain of more than {_LONGEST_CHAIN} files"))
         _collect(parent, [*chain, path], layers)
     layers.append((path, tree))
 
@@ -138,9 +154,14 @@ def read_tree(path: Path) -> Mapping:
     """One file as a tree, paths resolved against its folder, ``extends:`` still in it."""
     name = shown(path)
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(_LARGEST + 1)
     except OSError as error:
         raise RecipeError(f"{name}: cannot be read: {error.strerror}") from None
+    if len(data) > _LARGEST:
+        raise RecipeError(f"{name}: not a recipe: it is larger than {_LARGEST >> 20} MB; give the YAML file itself.")
+    if data[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        raise RecipeError(f"{name}: not UTF-8 but UTF-16. Save the file as UTF-8.")
     try:
         text = data.decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:

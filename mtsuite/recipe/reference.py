@@ -10,7 +10,7 @@ import argparse
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -108,6 +108,8 @@ def type_text(field: FieldInfo) -> str:
 
 def _type_name(annotation: Any) -> str:
     origin, inner = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return _type_name(inner[0])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in inner)
     if origin is list:
@@ -118,6 +120,8 @@ def _type_name(annotation: Any) -> str:
 
 
 def _plural(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        return _plural(get_args(annotation)[0])
     if get_origin(annotation) is list:
         return f"lists of {_plural(get_args(annotation)[0])}"
     return {str: "text", int: "whole numbers", float: "numbers"}.get(annotation) or _type_name(annotation)

@@ -23,6 +23,11 @@ recipes/mine.yaml:6:3: train.learning_rat: unknown key. Did you mean 'learning_r
       |   ^
 ```
 
+**A recipe is code.** It may name programs (`metrics.comet.python`), Python files (`methods.NAME.use`), checkpoints
+that bring code of their own (`model.trust_remote_code`), and COMET checkpoints, which are read with pickle. All of
+these run with your rights, some of them already under `validate`. Read a recipe of others as you would read their
+scripts.
+
 ## Names
 
 A recipe is given by its path, or, when it comes with the suite, by its name (`mtsuite recipes list`). A recipe
@@ -82,4 +87,14 @@ Only `true` and `false` are truth values, so `no` is Norwegian (where `true` or 
 and no octal numbers. A number where text is expected is text: `revision: 4711`. `true` is never a number, and
 `"10"` is text. A key that is there twice is an error. A block with nothing behind its key (`train:`) is that
 block with all defaults. Anchors, aliases and `<<` work.
+
+A recipe has at most 20,000 keys and values (what aliases repeat is counted each time), 50 levels, and numbers of 64
+bits. Control characters and the marks that turn the direction of text are refused. Labels, titles and notes are one
+line: line breaks in them become blanks.
+
+## What validate knows
+
+`validate`, `plan` and `run` make the same checks before anything runs: files and directions of the text, the model's
+folder (configuration, weights, tokenizer, end token), the COMET checkpoint and its Python, packages of trackers, and
+the lengths against the model's window. With `run --offline`, what would have to be downloaded counts as missing.
 """

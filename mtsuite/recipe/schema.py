@@ -9,19 +9,31 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mtsuite.data.direction import Direction, equal_prompts
-from mtsuite.errors import DataError
+from mtsuite.errors import DataError, shortened, unprintable
 from mtsuite.metrics.failures import FailureMode
+from mtsuite.metrics.resampling import MOST_ROUNDS
 
 SCHEMA_VERSION = 1
+LONGEST_ROW_NAME = 200  # bytes: names of files are made of it
+Seed = Annotated[int, Field(ge=0, lt=2**32)]  # what every generator of random numbers takes
+
+
+def _one_line(text: str) -> str:
+    if (mark := unprintable(text)) is not None:
+        raise ValueError(f"U+{ord(mark):04X} has no place in a text that is shown")
+    return " ".join(text.split()) if any(mark in text for mark in "\n\r\t") else text
+
+
+OneLine = Annotated[str, AfterValidator(_one_line)]  # a heading or a label: line breaks and tabs become blanks
 
 
 class Section(BaseModel):
-    """A block of keys; a key that is not declared is an error."""
+    """A block of keys; a key that is not declared is an error, and so is a number that is not finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), allow_inf_nan=False)
 
 
 # -- data ---------------------------------------------------------------------------------------
@@ -44,7 +56,7 @@ class MicroworldSource(Section):
     )
     valid_sentences: int = Field(200, ge=1, description="Meanings held out for probing and validation.")
     test_sentences: int = Field(100, ge=1, description="Meanings held out for the test set.")
-    seed: int = Field(
+    seed: Seed = Field(
         1, description="Seed of the generator; not one of the recipe's `seeds`: data stay fixed over those."
     )
 
@@ -86,6 +98,16 @@ class FilesSource(Section):
     max_test_sentences: int | None = Field(
         None, ge=1, description="Keep the first so many test pairs; marked in the table's notes."
     )
+
+    @field_validator("test")
+    @classmethod
+    def _no_formulas(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name in value:  # they stand in CSV files, which spreadsheets open
+            if not name.strip() or name.lstrip()[0] in "=+-@" or any(mark in name for mark in "\n\r\t"):
+                raise ValueError(
+                    f"a test set's name begins with none of = + - @ and stands on one line; found {shortened(name)!r}"
+                )
+        return value
 
 
 class HubSource(Section):
@@ -156,11 +178,13 @@ class Pretrain(Section):
     family: Literal["bloom", "llama"] = Field(
         "bloom", description="Architecture: BLOOM (plain feed-forward blocks) or LLaMA (gated ones, of 8/3 d neurons)."
     )
-    hidden_size: int = Field(128, ge=8, description="Width d of the model; BLOOM's feed-forward width is 4 d.")
-    layers: int = Field(4, ge=1, description="Number of transformer blocks.")
+    hidden_size: int = Field(
+        128, ge=8, le=65_536, description="Width d of the model; BLOOM's feed-forward width is 4 d."
+    )
+    layers: int = Field(4, ge=1, le=1000, description="Number of transformer blocks.")
     heads: int = Field(4, ge=1, description="Attention heads; divides hidden_size.")
     vocabulary: int = Field(
-        4000, ge=300, description="Entries of the byte-level BPE vocabulary, trained on the same text."
+        4000, ge=300, le=10_000_000, description="Entries of the byte-level BPE vocabulary, trained on the same text."
     )
     row_tokens: int = Field(128, ge=16, description="Tokens of a packed row.")
     rows_per_batch: int = Field(16, ge=1, description="Rows of an update.")
@@ -180,7 +204,7 @@ class Pretrain(Section):
     muon_learning_rate: float = Field(0.02, gt=0, description="Learning rate of Muon, for the matrices of the blocks.")
     adamw_learning_rate: float = Field(3e-3, gt=0, description="Learning rate of AdamW, for everything else.")
     warmup_steps: int = Field(50, ge=0, description="Updates of linear warm-up; cosine decay to a tenth follows.")
-    seed: int = Field(1, description="Seed of the weights and of the order of documents.")
+    seed: Seed = Field(1, description="Seed of the weights and of the order of documents.")
     directions: list[str] = Field(
         [],
         description="Directions of the bilingual documents, and so the languages of the model; empty: the "
@@ -322,7 +346,9 @@ class Comet(Section):
 
 class Metrics(Section):
     names: list[str] = Field(
-        ["BLEU", "chrF", "COMET"], description="Metrics in the order of the report; the first is the headline."
+        ["BLEU", "chrF", "COMET"],
+        min_length=1,
+        description="Metrics in the order of the report; the first is the headline.",
     )
     profile: Literal["auto", "paper"] = Field(
         "auto",
@@ -336,6 +362,15 @@ class Metrics(Section):
         "settings as under `comet`.",
     )
 
+    @field_validator("names")
+    @classmethod
+    def _named_once(cls, value: list[str]) -> list[str]:
+        seen = [name.casefold() for name in value]
+        for place, name in enumerate(seen):
+            if name in seen[:place]:
+                raise ValueError(f"metrics.names: {value[place]!r} is there twice")
+        return value
+
     @field_validator("more_comet")
     @classmethod
     def _names_of_more(cls, value: dict[str, Comet]) -> dict[str, Comet]:
@@ -343,7 +378,10 @@ class Metrics(Section):
 
         for name in value:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", name):
-                raise ValueError(f"a metric's name is letters, digits, '-', '_', '+' and '.'; found {name!r}")
+                raise ValueError(
+                    f"a metric's name is letters, digits, '-', '_', '+' and '.'; found {shortened(name)!r}"
+                )
+            _check_length(name)
             if name.lower() in {known.lower() for known in metric_names()}:
                 raise ValueError(f"there is a metric called {name!r} already; choose another name")
         return value
@@ -353,11 +391,11 @@ class Significance(Section):
     test: Literal["approximate_randomization", "bootstrap"] = Field(
         "approximate_randomization", description="Paired test."
     )
-    rounds: int = Field(1000, ge=1, description="Rounds of the test.")
+    rounds: int = Field(1000, ge=1, le=MOST_ROUNDS, description="Rounds of the test.")
     alpha: float = Field(
         0.05, gt=0, lt=1, description="Level of the † in tables, after Holm's correction over directions."
     )
-    seed: int = Field(12345, ge=1, description="Seed of the test.")
+    seed: int = Field(12345, ge=1, lt=2**32, description="Seed of the test.")
     pairs: Literal["all"] | list[list[str]] = Field(
         [],
         description="Further rows to test against one another, besides the baseline: a list of pairs such as "
@@ -391,7 +429,7 @@ class Row(Section):
     use: str | None = Field(
         None, description="Registered name of a method, or `path/to/file.py:ClassName`; empty: the row's own name."
     )
-    label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
+    label: OneLine | None = Field(None, description="Name shown in tables; empty: the row's name.")
     config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
     train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
     one_model_per_direction: bool = Field(
@@ -414,12 +452,12 @@ class Row(Section):
 class External(Section):
     """A row that another system fills with its translations of the test sets."""
 
-    label: str | None = Field(None, description="Name shown in tables; empty: the row's name.")
+    label: OneLine | None = Field(None, description="Name shown in tables; empty: the row's name.")
     translations: str = Field(
         description="Its files, one line a segment of the test set: a path with any of `{direction}`, `{source}`, "
         "`{target}`, `{testset}`. A direction without a file is a hole in the row."
     )
-    note: str | None = Field(None, description="What the tables' notes say of it: version, date, prompt.")
+    note: OneLine | None = Field(None, description="What the tables' notes say of it: version, date, prompt.")
 
 
 class Transfer(Section):
@@ -501,8 +539,8 @@ class Recipe(Section):
     """A table or a figure, from data to report."""
 
     name: str = Field("", description="Names the results folder; empty: the file's name.")
-    title: str = Field("", description="Heading of the tables.")
-    seeds: list[int] = Field([1], min_length=1, description="Every row is trained once a seed.")
+    title: OneLine = Field("", description="Heading of the tables.")
+    seeds: list[Seed] = Field([1], min_length=1, description="Every row is trained once a seed.")
     directions: list[str] = Field(min_length=1, description="Directions to train and test, such as en-de.")
     data: Data = Field(Data(), description="What is trained and tested on.")
     model: Model = Field(Model(), description="The base model.")
@@ -538,7 +576,8 @@ class Recipe(Section):
     def _row_names(cls, value: dict[str, Any]) -> dict[str, Any]:
         for name in value:
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", name):
-                raise ValueError(f"a row's name is letters, digits, '-', '_' and '.'; found {name!r}")
+                raise ValueError(f"a row's name is letters, digits, '-', '_' and '.'; found {shortened(name)!r}")
+            _check_length(name)
             if name == "source-copy":
                 raise ValueError(
                     "'source-copy' is the name of the floor row; choose another or set report.floor: false"
@@ -637,6 +676,14 @@ class Recipe(Section):
     def languages(self) -> list[str]:
         """The languages of the directions, in order of first appearance."""
         return list(dict.fromkeys(code for d in self.parsed_directions() for code in d))
+
+
+def _check_length(name: str) -> None:
+    if len(name.encode()) > LONGEST_ROW_NAME:
+        raise ValueError(
+            f"a name of rows and metrics has at most {LONGEST_ROW_NAME} bytes; found {len(name.encode()):,} in "
+            f"{shortened(name)!r}"
+        )
 
 
 def _once(key: str, names: list[str]) -> None:

@@ -37,8 +37,11 @@ def expand_sweeps(tree: Mapping, problems: list[Problem]) -> None:
             continue
         key, values = found
         for value in values:
-            row = _row(name, entry.node, key, value)
-            expanded[_row_name(name, key, value)] = Entry(entry.place, row)
+            made = _row_name(name, key, value)
+            if made in expanded:
+                told = f"methods.{name}.sweep: two of its values make the row {made!r}; take one of them out"
+                problems.append(Problem(value.place, told))
+            expanded[made] = Entry(entry.place, _row(name, entry.node, key, value))
     tree.entries["methods"] = Entry(tree.entries["methods"].place, Mapping(rows.place, expanded, rows.replace))
 
 

@@ -9,7 +9,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mtsuite.errors import shortened
+
 Keys = tuple[str | int, ...]
+MOST_PROBLEMS = 50  # that one message tells
+_WIDEST = 200  # characters of a line that is shown
 
 
 @dataclass(frozen=True)
@@ -29,8 +33,12 @@ class Place:
         if not self.text.strip():
             return head
         number = f"{self.line:>5}"
-        lead = re.sub(r"[^\t]", " ", self.text[: self.column - 1])
-        return f"{head}\n{number} | {self.text}\n{' ' * len(number)} | {lead}^"
+        text, before = self.text, self.text[: self.column - 1]
+        if len(text) > _WIDEST:  # a part around the place
+            start = max(0, self.column - 1 - _WIDEST // 2)
+            text, before = text[start : start + _WIDEST], text[start : self.column - 1]
+        lead = re.sub(r"[^\t]", " ", before)
+        return f"{head}\n{number} | {text}\n{' ' * len(number)} | {lead}^"
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,12 @@ class Problem:
 
     def __str__(self) -> str:
         return self.place.describe(self.message)
+
+
+def told(problems: Sequence[Problem]) -> str:
+    """The problems as one text; of very many the first ones, and how many more there are."""
+    more = f"\nand {len(problems) - MOST_PROBLEMS:,} more" if len(problems) > MOST_PROBLEMS else ""
+    return "\n".join(map(str, problems[:MOST_PROBLEMS])) + more
 
 
 @dataclass
@@ -128,6 +142,7 @@ def dotted(keys: Sequence[str | int]) -> str:
         if isinstance(key, int):
             text += f"[{key}]"
         else:
+            key = shortened(key)
             word = key if re.fullmatch(r"[^.\"'=\s\[\]]+", key) else '"' + key.replace('"', '\\"') + '"'
             text += f".{word}" if text else word
     return text

@@ -25,6 +25,7 @@ from mtsuite.report.figures import (
     new_figure,
     wrapped,
 )
+from mtsuite.report.spreadsheet import safe_row
 from mtsuite.report.text import typographic
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def chart_csv(chart: Chart) -> bytes:
     writer.writerow(["series", "x", "y"])
     for series in chart.series:
         for x, y in zip(series.x, series.y, strict=True):
-            writer.writerow([series.name, x if isinstance(x, str) else number(x), number(y)])
+            writer.writerow(safe_row([series.name, x if isinstance(x, str) else number(x), number(y)]))
     return buffer.getvalue().encode()
 
 

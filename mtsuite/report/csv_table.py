@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 
+from mtsuite.report.spreadsheet import safe_row
 from mtsuite.report.table import Table
 
 
@@ -28,7 +29,7 @@ def render_csv(table: Table) -> str:
     head += ["signature"] * bool(signature)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(head)
+    writer.writerow(safe_row(head))
     for row, marks in zip(table.rows, table.marks, strict=True):
         line = [row.key, row.label]
         for i, cell in enumerate(row.cells):
@@ -40,7 +41,7 @@ def render_csv(table: Table) -> str:
                 line.append("" if cell.sd is None else number(cell.sd))
             if with_mark[i]:
                 line.append(" ".join(part for part in (marks[i], cell.symbol) if part))
-        writer.writerow([*line, *[signature] * bool(signature)])
+        writer.writerow(safe_row([*line, *[signature] * bool(signature)]))
     return buffer.getvalue()
 
 

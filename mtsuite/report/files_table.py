@@ -13,6 +13,7 @@ from mtsuite.metrics.significance import Comparison
 from mtsuite.report.files_failures import failure_entries, failure_fields, failures_table
 from mtsuite.report.formats import tables_as
 from mtsuite.report.main_table import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
+from mtsuite.report.spreadsheet import safe_fields
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import fixed, listed, slug
 
@@ -108,9 +109,10 @@ def files_csv(found: ScoredFiles) -> str:
     writer = csv.DictWriter(buffer, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for system in found.systems:
-        writer.writerows(_flat(found, system, result.metric) for result in system.results)
+        writer.writerows(safe_fields(_flat(found, system, result.metric)) for result in system.results)
         for entry in failure_entries(system):
-            writer.writerow({"system": system.name} | {key: entry[key] for key in COLUMNS if key in entry})
+            row = {"system": system.name} | {key: entry[key] for key in COLUMNS if key in entry}
+            writer.writerow(safe_fields(row))
     return buffer.getvalue()
 
 

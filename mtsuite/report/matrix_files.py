@@ -10,6 +10,7 @@ from mtsuite.report import markdown
 from mtsuite.report.csv_table import number
 from mtsuite.report.matrix_view import View
 from mtsuite.report.relations import Band
+from mtsuite.report.spreadsheet import safe
 from mtsuite.report.text import HOLE, MINUS, fixed, typographic
 
 CORNER = "trained on \\ tested on"
@@ -22,7 +23,7 @@ def matrix_csv(view: View) -> str:
     writer.writerow(["trained_on", *view.columns])
     lines = [(key, line) for key, _, line in view.above]
     for name, values in [*lines, *zip(view.rows, view.values, strict=True)]:
-        writer.writerow([name, *("" if v is None else number(v) for v in values)])
+        writer.writerow([safe(name), *("" if v is None else number(v) for v in values)])
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 from mtsuite.chart import Chart
 from mtsuite.data.direction import Direction
-from mtsuite.errors import DataError, StoreError, did_you_mean
+from mtsuite.errors import DataError, StoreError, did_you_mean, shortened
+from mtsuite.report.info import check_info
 from mtsuite.report.segments import Segments, read_segments
 
 SCHEMA = 1
@@ -235,7 +237,11 @@ def _perplexities(path: Path) -> tuple[Perplexity, ...]:
         return ()
     found = []
     for line, row in read_rows(path, PERPLEXITY_COLUMNS):
-        perplexity, bits = (read_number(path, line, column, row[column]) for column in PERPLEXITY_COLUMNS[4:6])
+        perplexity, bits = (
+            read_number(path, line, column, row[column], finite=False) for column in PERPLEXITY_COLUMNS[4:6]
+        )
+        for column in PERPLEXITY_COLUMNS[6:]:
+            _read_count(path, line, column, row[column])
         words = (row[column] for column in PERPLEXITY_COLUMNS)
         method, seed, trained_on, language, _, _, tokens, sentences = words
         found.append(Perplexity(method, seed, trained_on, language, perplexity, bits, tokens, sentences))
@@ -244,9 +250,11 @@ def _perplexities(path: Path) -> tuple[Perplexity, ...]:
 
 def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:
     try:
-        return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path)["charts"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise StoreError(f"{path}: {error}. Run the recipe again to have it written anew.") from None
+        return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path, holes=True)["charts"])
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise StoreError(
+            f"{path}: {shortened(str(error), 200)}. Run the recipe again to have it written anew."
+        ) from None
 
 
 def _text(path: Path) -> str:
@@ -261,14 +269,21 @@ def _text(path: Path) -> str:
         raise StoreError(f"{path} cannot be read: {error}") from None
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, *, holes: bool = False) -> dict[str, Any]:
+    """The object in a file; NaN, Python's own word for a number that is not there, only with ``holes``."""
     try:
-        value = json.loads(_text(path))
+        value = json.loads(_text(path), parse_constant=float if holes else _no_number)
     except json.JSONDecodeError as error:
         raise StoreError(f"{path}:{error.lineno}:{error.colno}: expected JSON: {error.msg}.") from None
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits, brackets of any depth
+        raise StoreError(f"{path}: expected JSON: {shortened(str(error), 200)}.") from None
     if not isinstance(value, dict):
         raise StoreError(f"{path}: expected a JSON object, found {type(value).__name__}.")
     return value
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(f"{word} is no number of JSON")
 
 
 def _report_json(path: Path) -> dict[str, Any]:
@@ -278,12 +293,14 @@ def _report_json(path: Path) -> dict[str, Any]:
         newer = isinstance(found, int) and found > SCHEMA
         advice = "update mtsuite, or use the version" if newer else "run the recipe again, or use the version"
         raise StoreError(
-            f"{path}: expected a results folder of schema {SCHEMA}, found schema {found!r}; "
+            f"{path}: expected a results folder of schema {SCHEMA}, found schema {shortened(repr(found), 60)}; "
             f"{advice} of mtsuite that wrote it (environment.json says which)."
         )
     for key in ("methods", "directions", "metrics"):
         if not isinstance(info.get(key), list) or not info[key]:
-            raise StoreError(f"{path}: expected a list with at least one name under {key!r}, found {info.get(key)!r}.")
+            found_there = shortened(repr(info.get(key)))
+            raise StoreError(f"{path}: expected a list with at least one name under {key!r}, found {found_there}.")
+    check_info(path, info)
     for direction in info["directions"]:
         try:
             Direction.parse(str(direction))
@@ -313,13 +330,25 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str,
         raise StoreError(f"{path}:{reader.line_num}: expected CSV: {error}.") from None
 
 
-def read_number(path: Path, line: int, column: str, text: str) -> float:
-    """The number in a field; StoreError, with its place, where there is none."""
+def read_number(path: Path, line: int, column: str, text: str, *, finite: bool = True) -> float:
+    """The number in a field; StoreError, with its place, where there is none (``finite``: or an infinite one)."""
     try:
         value = float(text)
     except ValueError:
-        raise StoreError(f"{path}:{line}: expected a number in column {column!r}, found {text!r}.") from None
+        value = math.nan
+    if not finite and math.isinf(value):
+        return value
+    if not math.isfinite(value):
+        found = shortened(text)
+        raise StoreError(f"{path}:{line}: expected a number in column {column!r}, found {found!r}.")
     return value
+
+
+def _read_count(path: Path, line: int, column: str, text: str) -> str:
+    """A whole number's text as it stands; StoreError, with its place, for anything else."""
+    if re.fullmatch(r"[0-9]{1,18}", text) is None:
+        raise StoreError(f"{path}:{line}: expected a whole number in column {column!r}, found {shortened(text)!r}.")
+    return text
 
 
 def _score(path: Path, line: int, row: dict[str, str]) -> Score:
@@ -328,11 +357,14 @@ def _score(path: Path, line: int, row: dict[str, str]) -> Score:
         Direction.parse(row["direction"])
     except DataError as error:
         raise StoreError(f"{path}:{line}: column 'direction': {error}") from None
+    _read_count(path, line, "n", row["n"])
     return Score(score=read_number(path, line, "score", row["score"]), **values)
 
 
 def _cost(path: Path, line: int, row: dict[str, str]) -> Cost:
-    numbers = {name: read_number(path, line, name, row[name]) for name in COST_NUMBERS if row[name].strip()}
+    numbers = {
+        name: read_number(path, line, name, row[name], finite=False) for name in COST_NUMBERS if row[name].strip()
+    }
     return Cost(row["method"], row["seed"], {k: v for k, v in numbers.items() if math.isfinite(v)})
 
 

@@ -15,6 +15,7 @@ publishes them.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,6 +86,15 @@ def read_segments(results: Path) -> dict[tuple[str, str], Segments]:
     return found
 
 
+def _check_types(one: Segments) -> None:
+    texts = (one.direction, one.testset, *one.sources, *one.references)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("a text is no text")
+    numbers = [x for rows in one.scores.values() for seeds in rows.values() for xs in seeds.values() for x in xs]
+    if not all(isinstance(x, int | float) and math.isfinite(x) for x in numbers):
+        raise TypeError("a score is no finite number")
+
+
 def _read(path: Path) -> Segments:
     try:
         value: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -99,8 +109,9 @@ def _read(path: Path) -> Segments:
         lengths = {len(one.sources), len(one.references)}
         lengths |= {len(xs) for rows in one.scores.values() for seeds in rows.values() for xs in seeds.values()}
         flagged = {i for seeds in one.flags.values() for names in seeds.values() for xs in names.values() for i in xs}
+        _check_types(one)
         outside = sorted(flagged - set(range(len(one.sources))))
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{path} is not a file of segments ({type(error).__name__}: {error}). Run the recipe again to have it "
             "written anew; nothing is trained or translated twice."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -119,11 +120,19 @@ def publish(source: Path, results: Path) -> None:
             else:
                 shutil.copyfile(source / name, fresh)
             os.replace(fresh, place)
-    except OSError as error:
+    except OSError as error:  # of shutil.Error, one error a file, the first says why
         raise StoreError(
-            f"{results}: the results cannot be written: {error.strerror or error}. Everything is kept in the store; "
+            f"{results}: the results cannot be written: {_reason(error)}. Everything is kept in the store; "
             "free some space or choose another folder with --output-dir and run again."
         ) from error
+
+
+def _reason(error: OSError) -> str:
+    """Why a file could not be copied; copytree tells it as (source, target, reason) of every file."""
+    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
+        _, target, reason = error.args[0][0]
+        return f"{Path(target).name}: {re.sub(r'^.Errno [0-9]+. ', '', str(reason)).partition(': ')[0]}"
+    return error.strerror or str(error)
 
 
 def _remove(path: Path) -> None:

@@ -15,7 +15,9 @@ from mtsuite.run.trained import find_trained
 def translate_lines(
     planned: Planned, store: Store, method: str, direction: str, lines: Iterable[str], seed: int | None = None
 ) -> list[str]:
-    """One translation a line; ``lines`` are read once it is clear that they can be translated.
+    """One translation a line, and a blank line for a blank one.
+
+    ``lines`` are read once it is clear that they can be translated.
 
     Raises RecipeError for a row, seed or direction that the recipe has not, StoreError when the row has not been
     trained yet.
@@ -28,4 +30,7 @@ def translate_lines(
         raise RecipeError(f"--direction: {wanted} is not among the recipe's directions. {known}")
     job, inputs = find_trained(planned, store, method, seed, wanted)
     spec = {**job.spec, "direction": wanted, "directions": [wanted]}
-    return translate_text(spec, inputs, list(lines), JobContext(keys=job.inputs))
+    given = list(lines)
+    written = [line for line in given if line.strip()]
+    made = iter(translate_text(spec, inputs, written, JobContext(keys=job.inputs)) if written else [])
+    return [next(made) if line.strip() else "" for line in given]

@@ -121,7 +121,7 @@ def test_alias_in_its_own_anchor(message: Message) -> None:
 
 
 def test_deep_nesting(message: Message) -> None:
-    assert message("a: " + "[" * 5000 + "]" * 5000) == "x.yaml: not valid YAML"
+    assert message("a: " + "[" * 5000 + "]" * 5000).startswith("x.yaml:1:53: not valid YAML: nested more than 50 deep")
 
 
 def test_not_utf8(here: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mtsuite.errors import unprintable
 from mtsuite.recipe import Recipe, read_recipe, resolved_yaml
 from mtsuite.recipe.coerce import validate
 from mtsuite.recipe.load import Origin, load
@@ -13,7 +14,7 @@ from mtsuite.recipe.load import Origin, load
 from .conftest import SMALL, Write
 
 _text = st.one_of(
-    st.text(st.characters(codec="utf-8"), max_size=12),
+    st.text(st.characters(codec="utf-8"), max_size=12).filter(lambda text: unprintable(text) is None),
     st.sampled_from(
         ["no", "1e-3", "010", "0o7", "<<", "null", "~", "!remove", "1:30", "2024-01-01", "true", "=", "a: b"]
     ),
@@ -48,7 +49,7 @@ def recipes(draw: st.DrawFn) -> Recipe:
     methods: dict[str, Any] = draw(st.dictionaries(_names, _row, min_size=1, max_size=4))
     values: dict[str, Any] = {
         "title": draw(_text),
-        "seeds": draw(st.lists(st.integers(), min_size=1, max_size=3, unique=True)),
+        "seeds": draw(st.lists(st.integers(0, 2**32 - 1), min_size=1, max_size=3, unique=True)),
         "directions": draw(_directions),
         "methods": methods,
         "data": {"text": draw(st.one_of(_microworld, _files))},
