@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from mtsuite.data.corpus import Corpus, Split
 from mtsuite.data.chat import Chat
+from mtsuite.data.corpus import Corpus, Split
 from mtsuite.data.direction import Direction
 from mtsuite.data.encode import Encoder, Part
 from mtsuite.data.joins import check_joins

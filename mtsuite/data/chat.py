@@ -1,6 +1,6 @@
 """Prompts as a chat: the instruction as the user's turn, the translation as the assistant's.
 
-A tokenizer's chat template is a program of its own; it is run once, on marks in place of texts, and what it writes around
+A tokenizer's chat template is a program of its own; it is run on marks in place of texts, and what it writes around
 them is kept.  So the texts never pass through it, and special tokens that they spell stay text.
 """
 
@@ -38,7 +38,7 @@ class Chat:
         answered = _rendered(tokenizer, [("user", _USER.format(0)), ("assistant", _ASSISTANT.format(0))], False)
         before, _, behind = answered.partition(_ASSISTANT.format(0))
         encoder = Encoder(tokenizer)
-        runs = list(encoder._runs([Part(behind, True)]))
+        runs = list(encoder.runs([Part(behind, True)]))
         end = next((run for run in runs if isinstance(run, int)), int(tokenizer.eos_token_id))
         return cls(tokenizer, end, before.removeprefix(opened) if before.startswith(opened) else "")
 

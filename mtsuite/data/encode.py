@@ -3,8 +3,8 @@
 Training examples, decoding prompts, examples in context, probes and perplexity all come through here, so that they
 agree piece by piece whatever the tokenizer does:
 
-* The blank between prompt and target belongs to the target.  A target's ids are what follows the prompt's ids in the ids
-  of both together; where the prompt's ids are no prefix of them, a piece reaches across the cut, which decoding could
+* The blank between prompt and target belongs to the target.  A target's ids are what follows the prompt's ids in the
+  ids of both together; where the prompt's ids are no prefix of them, a piece reaches across the cut, which decoding could
   never write, and the pair has no encoding.
 * What the tokenizer puts before a text (a beginning token, say) stands there once.  What it appends is left away:
   a prompt is to be continued, and a target ends with the one token that the caller names.
@@ -14,6 +14,7 @@ agree piece by piece whatever the tokenizer does:
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -51,8 +52,11 @@ class Encoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer
         known = {str(token): i for i, token in tokenizer.added_tokens_decoder.items() if token.special}
-        known |= {t: int(i) for t in tokenizer.all_special_tokens if (i := tokenizer.convert_tokens_to_ids(t)) is not None}
-        self.special = {t: i for t, i in known.items() if t and i != tokenizer.unk_token_id}
+        named = {str(token): tokenizer.convert_tokens_to_ids(str(token)) for token in tokenizer.all_special_tokens}
+        known |= {token: int(i) for token, i in named.items() if i is not None}
+        # GPT-2's unknown token is its end token as well; an unknown token alone stands for ordinary text.
+        ends = {tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id}
+        self.special = {t: i for t, i in known.items() if t and (i != tokenizer.unk_token_id or i in ends)}
         spellings = sorted(map(re.escape, self.special), key=len, reverse=True)
         self._special = re.compile("(" + "|".join(spellings) + ")") if spellings else None
         self.before = self._written_before()
@@ -64,13 +68,11 @@ class Encoder:
         if not texts:
             return []
         found = [list(ids) for ids in self._raw(texts)]
-        if self._special is not None:
-            forbidden = set(self.special.values())
-            for number, text in enumerate(texts):
-                # A vocabulary may list a special token among its ordinary pieces, and then splits nothing.
-                if "<" in text or "[" in text or "|" in text or self._special.search(text):
-                    if not forbidden.isdisjoint(found[number]) and self._special.search(text):
-                        found[number] = self._in_halves(text)
+        # A vocabulary may list a special token among its ordinary pieces, and then its spelling is not split.
+        forbidden = set(self.special.values())
+        for number, text in enumerate(texts):
+            if not forbidden.isdisjoint(found[number]):
+                found[number] = self._in_halves(text)
         return found
 
     def _raw(self, texts: Sequence[str]) -> list[list[int]]:
@@ -85,9 +87,10 @@ class Encoder:
 
     def _in_halves(self, text: str) -> list[int]:
         """Ids of a text whose special tokens are cut after their first character, so that none is found whole."""
-        assert self._special is not None
+        if self._special is None:
+            return self._raw([text])[0]
         cuts = [0, *(match.start() + 1 for match in self._special.finditer(text)), len(text)]
-        first, *rest = [text[start:end] for start, end in zip(cuts, cuts[1:], strict=False)]
+        first, *rest = [text[start:end] for start, end in itertools.pairwise(cuts)]
         ids = list(self._raw([first])[0])
         for piece in rest:
             ids += self.following(_ANCHOR, piece)
@@ -141,11 +144,11 @@ class Encoder:
 
     def _parts(self, prompts: Sequence[Prompt]) -> list[list[int]]:
         """Ids of prompts without what the tokenizer puts before: texts are encoded between their special tokens."""
-        runs = [list(self._runs(prompt)) for prompt in prompts]
+        runs = [list(self.runs(prompt)) for prompt in prompts]
         encoded = iter(self.plain([run for row in runs for run in row if isinstance(run, str)]))
         return [[i for run in row for i in (next(encoded) if isinstance(run, str) else [run])] for row in runs]
 
-    def _runs(self, prompt: Prompt) -> Iterator[str | int]:
+    def runs(self, prompt: Prompt) -> Iterator[str | int]:
         """Texts between special tokens, and the ids of the special tokens that an instruction writes."""
         text = ""
         for part in prompt:

@@ -12,9 +12,7 @@ from mtsuite.errors import DataError
 SAMPLE = 20  # pairs that every template is tried on
 
 
-def check_joins(
-    encoder: Encoder, templates: Templates, direction: Direction, pairs: Sequence[tuple[str, str]]
-) -> None:
+def check_joins(encoder: Encoder, templates: Templates, direction: Direction, pairs: Sequence[tuple[str, str]]) -> None:
     """Raises DataError for a template under which half of the pairs or more have a piece across the cut.
 
     Decoding begins with the prompt's own pieces and could never write such a piece.
@@ -30,6 +28,6 @@ def check_joins(
             raise DataError(
                 f"Template {index}, {direction}: expected a prompt whose tokens stay as they are when the translation "
                 f"follows; found that this tokenizer joins its end with the translation's beginning "
-                f"({template[-12:] + target[:12]!r}), which decoding could never write. End the template in ':' or in a "
-                f"line break rather than in a blank, or change its last characters: {template!r}"
+                f"({template[-12:] + target[:12]!r}), which decoding could never write. End the template in ':' or in "
+                f"a line break rather than in a blank, or change its last characters: {template!r}"
             )

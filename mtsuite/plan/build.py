@@ -30,8 +30,10 @@ from mtsuite.plan.known import known_configuration, layer_count
 from mtsuite.plan.perplexity import Perplexity, plan_perplexity
 from mtsuite.plan.phases import probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
+from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
+from mtsuite.plan.text_checks import check_prompts
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.schema import ReadRecipe, Recipe
 
@@ -108,11 +110,12 @@ class _Planner:
         self.error = errors_of(read)
         check_metrics(self.recipe, self.error)
         check_tracking(self.recipe, self.error)
-        self.templates = self._templates()
+        self.prompts = TemplateSpec(self.recipe, self.folder, self._templates())
         self.methods, broken = configure_rows(read, self.error)
         check_replay(self.recipe, self.methods, self.error)
         known = known_configuration(self.recipe, self.folder)
         check_model(self.recipe, known, self.error)
+        check_prompts(self.prompts, self.error)
         layers = layer_count(known)
         if layers is not None:
             broken += check_rows(self.recipe, self.methods, layers, self.error)
@@ -228,8 +231,8 @@ class _Planner:
             )
         return templates
 
-    def _template_spec(self) -> dict[str, Any]:
-        return {"texts": list(self.templates.texts)}
+    def _template_spec(self, row: str | None = None) -> dict[str, Any]:
+        return self.prompts.spec(row)
 
     # -- one row ----------------------------------------------------------------------------------
 
@@ -265,7 +268,7 @@ class _Planner:
             parallel = isinstance(phase, Train) and phase.text == "parallel"
             common = {
                 "directions": list(directions if parallel else recipe.directions),
-                "templates": self._template_spec(),
+                "templates": self._template_spec(name),
                 "max_length": recipe.train.max_length,
                 "model": self.model,
                 "phase": phase.name,
@@ -310,7 +313,7 @@ class _Planner:
                 "direction": direction,
                 "directions": [direction],
                 "test_set": test_set,
-                "templates": self._template_spec(),
+                "templates": self._template_spec(None if method is None else name),
                 "max_length": recipe.train.max_length,
                 "evaluation_template": recipe.prompts.evaluation_template,
                 "translate": recipe.translate.model_dump(mode="json"),

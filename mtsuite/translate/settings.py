@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from transformers import GenerationConfig, PreTrainedTokenizerBase
 
 # What says no more than which tokens begin, end and fill, how fast things are computed, and who wrote the file.
-_NEUTRAL = ("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version", "use_cache",
-            "cache_implementation", "cache_config", "max_length", "max_new_tokens", "disable_compile")  # fmt: skip
+_NEUTRAL = {
+    *("bos_token_id", "eos_token_id", "pad_token_id", "decoder_start_token_id", "transformers_version"),
+    *("use_cache", "cache_implementation", "cache_config", "max_length", "max_new_tokens", "disable_compile"),
+}
 
 
 def decoding_settings(
