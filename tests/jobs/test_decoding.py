@@ -26,7 +26,7 @@ ASKED: list[dict[str, Any]] = [
     {"min_new_tokens": 6},
     {"exponential_decay_length_penalty": (1, 1e6)},
     {"sequence_bias": [[[9], 100.0]]},
-    {"do_sample": True, "temperature": 50.0, "top_k": 50},
+    {"do_sample": True, "temperature": 50.0, "top_k": 20},
     {"num_beams": 3, "num_return_sequences": 3},
     {"penalty_alpha": 0.6, "top_k": 4},
     {"guidance_scale": 3.0},
