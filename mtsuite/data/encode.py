@@ -4,7 +4,7 @@ Training examples, decoding prompts, examples in context, probes and perplexity 
 agree piece by piece whatever the tokenizer does:
 
 * The blank between prompt and target belongs to the target.  A target's ids are what follows the prompt's ids in the
-  ids of both together; where the prompt's ids are no prefix of them, a piece reaches across the cut, which decoding could
+  ids of both together; where the prompt's are no prefix of them, a piece reaches across the cut, which decoding could
   never write, and the pair has no encoding.
 * What the tokenizer puts before a text (a beginning token, say) stands there once.  What it appends is left away:
   a prompt is to be continued, and a target ends with the one token that the caller names.
