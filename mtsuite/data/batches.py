@@ -7,18 +7,23 @@ into one row (which would let them attend to one another).
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
+from mtsuite.data.chat import Chat
 from mtsuite.data.corpus import Corpus, Split
 from mtsuite.data.direction import Direction
-from mtsuite.data.prompts import Templates
+from mtsuite.data.encode import Encoder, Part
+from mtsuite.data.joins import check_joins
+from mtsuite.data.prompts import BETWEEN, Templates
+from mtsuite.data.text import one_line
 from mtsuite.errors import DataError
 
 if TYPE_CHECKING:
@@ -74,6 +79,31 @@ class Batch:
 Example = tuple[list[int], list[int]]  # tokens of the prompt, tokens of the completion
 
 
+@dataclass
+class LeftOut:
+    """Of ``pairs`` looked at, those longer than the longest example and those whose prompt and target share a piece."""
+
+    pairs: int = 0
+    too_long: int = 0
+    joined: int = 0
+
+    def to_dict(self) -> dict[str, int]:
+        return {"pairs": self.pairs, "too_long": self.too_long, "joined": self.joined}
+
+
+def fitting(examples: Sequence[Example | None], max_length: int) -> tuple[list[Example], LeftOut]:
+    """The examples that can be read whole, and a count of the others."""
+    made = [example for example in examples if example is not None]
+    kept = [e for e in made if len(e[0]) + len(e[1]) <= max_length]
+    return kept, LeftOut(len(examples), len(made) - len(kept), len(examples) - len(made))
+
+
+def count_left_out(text: Text, direction: Direction, *, seed: int, limit: int | None = None) -> LeftOut:
+    """Training pairs of a direction (the first ``limit``) that no training under ``seed`` reads, without a model."""
+    pairs = list(enumerate(text.corpus.pairs("train", direction)[:limit]))
+    return fitting(text.encoded(direction, pairs, seed), text.max_length)[1]
+
+
 def collate(examples: Sequence[Example], pad: int, direction: Direction | None, language: str, loss_on: str) -> Batch:
     """Right-padded rows; labels on the completions, or on everything when ``loss_on`` is ``all``."""
     length = max(len(p) + len(c) for p, c in examples)
@@ -103,35 +133,66 @@ class Text:
     templates: Templates
     directions: tuple[Direction, ...]
     max_length: int = 256
+    chat: Chat | None = None  # prompts are turns of a chat where there is one
+    left_out: dict[str, LeftOut] = field(default_factory=dict, repr=False)  # held-out pairs, by direction
+
+    @functools.cached_property
+    def encoder(self) -> Encoder:
+        """What turns this text into ids."""
+        return Encoder(self.tokenizer)
 
     @property
     def languages(self) -> tuple[str, ...]:
         """Languages of the directions, in order of first appearance."""
         return tuple(dict.fromkeys(code for direction in self.directions for code in direction))
 
-    def prompt(self, direction: Direction, source: str, template: int) -> list[int]:
-        """Tokens of an instruction, with whatever the tokenizer puts before a text."""
-        return list(self.tokenizer(self.templates.prompt(direction, source, template)).input_ids)
+    @property
+    def end(self) -> int:
+        """The token that ends a translation: the end of the turn in a chat, else the end of sequence."""
+        return int(self.tokenizer.eos_token_id) if self.chat is None else self.chat.end
 
-    def completion(self, target: str, template: int) -> list[int]:
-        """Tokens of a translation behind a template's prompt, and the end of sequence."""
-        tokens = self.tokenizer(self.templates.completion(target, template), add_special_tokens=False).input_ids
-        return [*tokens, int(self.tokenizer.eos_token_id)]
+    def prompts(self, direction: Direction, sources: Sequence[str], template: int) -> list[list[int]]:
+        """Tokens of instructions, as decoding begins with them."""
+        return self.encoder.prompts([self._instruction(direction, source, template) for source in sources])
+
+    def in_context(
+        self, direction: Direction, examples: Sequence[tuple[str, str]], source: str, template: int
+    ) -> list[int]:
+        """Tokens of an instruction behind examples (source, target): blocks of text, or earlier turns of a chat."""
+        templates = self.templates
+        shown = [(templates.parts(direction, s, template), templates.completion(t, template)) for s, t in examples]
+        asked = templates.parts(direction, source, template)
+        if self.chat is not None:
+            return self.encoder.prompts([self.chat.prompt(asked, shown)])[0]
+        return self.encoder.in_context(shown, asked, BETWEEN)
 
     def examples(self, direction: Direction, pairs: Sequence[tuple[int, tuple[str, str]]], seed: int) -> list[Example]:
-        """Numbered pairs as prompt and completion, each under the template that is drawn for it."""
+        """Numbered pairs as prompt and completion, each under the template that is drawn for it.
+
+        Pairs whose prompt and target share a piece are not among them.
+        """
+        return [example for example in self.encoded(direction, pairs, seed) if example is not None]
+
+    def encoded(
+        self, direction: Direction, pairs: Sequence[tuple[int, tuple[str, str]]], seed: int
+    ) -> list[Example | None]:
+        """The same with None in their places."""
         drawn = [(pair, self.templates.assign(seed, direction, number)) for number, pair in pairs]
-        prompts = [self.templates.prompt(direction, source, template) for (source, _), template in drawn]
-        targets = [self.templates.completion(target, template) for (_, target), template in drawn]
-        eos = int(self.tokenizer.eos_token_id)
-        return [
-            (list(p), [*c, eos])
-            for p, c in zip(
-                self.tokenizer(prompts).input_ids,
-                self.tokenizer(targets, add_special_tokens=False).input_ids,
-                strict=True,
-            )
-        ]
+        bare = self.chat is not None
+        return self.encoder.pairs(
+            [
+                (
+                    self._instruction(direction, source, template),
+                    one_line(target) if bare else self.templates.completion(target, template),
+                )
+                for (source, target), template in drawn
+            ],
+            self.end,
+        )
+
+    def _instruction(self, direction: Direction, source: str, template: int) -> list[Part]:
+        parts = self.templates.parts(direction, source, template)
+        return parts if self.chat is None else self.chat.prompt(parts)
 
     def batches(
         self,
@@ -144,9 +205,10 @@ class Text:
     ) -> Iterator[Batch]:
         """Held-out pairs of a direction in length-sorted batches; without ``target`` the prompts alone."""
         pairs = list(enumerate(self.corpus.pairs(split, direction)[:limit]))
-        examples = self.examples(direction, pairs, seed=0)
+        encoded = self.encoded(direction, pairs, seed=0)
         if not target:
-            examples = [(prompt, []) for prompt, _ in examples]
+            encoded = [None if example is None else (example[0], []) for example in encoded]
+        examples, self.left_out[str(direction)] = fitting(encoded, self.max_length)
         yield from self._sorted(examples, tokens, direction, direction.target, "target")
 
     def monolingual(
@@ -156,16 +218,15 @@ class Text:
         start = self.tokenizer.bos_token_id
         start = int(self.tokenizer.eos_token_id if start is None else start)
         sentences = self.corpus.monolingual(language, split)[:limit]
-        tokenised = self.tokenizer(sentences, add_special_tokens=False).input_ids if sentences else []
+        tokenised = self.encoder.plain(sentences)
         eos = int(self.tokenizer.eos_token_id)
-        examples: list[Example] = [([start], [*t, eos]) for t in tokenised]
+        examples, _ = fitting([([start], [*t, eos]) for t in tokenised], self.max_length)
         yield from self._sorted(examples, tokens, None, language, "target")
 
     def _sorted(
         self, examples: list[Example], tokens: int, direction: Direction | None, language: str, loss_on: str
     ) -> Iterator[Batch]:
-        fitting = [e for e in examples if len(e[0]) + len(e[1]) <= self.max_length]
-        for group in cut(sorted(fitting, key=lambda e: len(e[0]) + len(e[1])), tokens, None):
+        for group in cut(sorted(examples, key=lambda e: len(e[0]) + len(e[1])), tokens, None):
             yield collate(group, int(self.tokenizer.pad_token_id), direction, language, loss_on)
 
 
@@ -202,13 +263,18 @@ class ParallelStream:
         loss_on: str = "target",
     ) -> None:
         self.text = text
-        self.too_long = 0
+        self.left_out = {str(direction): LeftOut() for direction in text.directions}  # of the first epoch's pairs
         self._accumulation = accumulation
         self._micro_batches = 0
         self._sources = [
             self._direction(direction, seed, tokens_per_batch, sentences_per_batch, loss_on)
             for direction in text.directions
         ]
+
+    @property
+    def too_long(self) -> int:
+        """Pairs seen so far that are longer than the longest example, each once."""
+        return sum(found.too_long for found in self.left_out.values())
 
     def update(self) -> list[Batch]:
         batches = []
@@ -223,6 +289,8 @@ class ParallelStream:
         pairs = self.text.corpus.pairs("train", direction)
         if not pairs:
             raise DataError(f"{direction}: expected training pairs; found none left after cleaning.")
+        if self.text.chat is None:
+            check_joins(self.text.encoder, self.text.templates, direction, pairs)
         pad = int(self.text.tokenizer.pad_token_id)
         epoch = 0
         pool_size = 256
@@ -232,16 +300,16 @@ class ParallelStream:
             while position < len(order):
                 chosen = [(i, pairs[i]) for i in order[position : position + pool_size]]
                 position += pool_size
-                examples = self.text.examples(direction, chosen, seed)
-                fitting = [e for e in examples if len(e[0]) + len(e[1]) <= self.text.max_length]
-                self.too_long += len(examples) - len(fitting)
-                used += len(fitting)
-                groups = cut(sorted(fitting, key=lambda e: len(e[0]) + len(e[1])), tokens, sentences)
+                kept, missing = fitting(self.text.encoded(direction, chosen, seed), self.text.max_length)
+                if not epoch:
+                    self._count(direction, missing)
+                used += len(kept)
+                groups = cut(sorted(kept, key=lambda e: len(e[0]) + len(e[1])), tokens, sentences)
                 shuffle = torch.randperm(len(groups), generator=_generator("pool", seed, direction, epoch, position))
                 for index in shuffle.tolist():
                     yield collate(groups[index], pad, direction, direction.target, loss_on)
                 # The next pool holds about POOL batches of the size just seen.
-                pool_size = max(64, POOL * (len(fitting) // max(1, len(groups))))
+                pool_size = max(64, POOL * (len(kept) // max(1, len(groups))))
             if not used:
                 raise DataError(
                     f"{direction}: all {len(pairs)} training examples are longer than train.max_length = "
@@ -249,12 +317,19 @@ class ParallelStream:
                 )
             epoch += 1
 
+    def _count(self, direction: Direction, missing: LeftOut) -> None:
+        total = self.left_out[str(direction)]
+        total.pairs += missing.pairs
+        total.too_long += missing.too_long
+        total.joined += missing.joined
+
 
 class MonolingualStream:
     """Updates of packed monolingual rows; languages take turns, and no token is padding."""
 
     def __init__(self, text: Text, *, seed: int, tokens_per_batch: int, accumulation: int = 1) -> None:
         self.text = text
+        self.left_out: dict[str, LeftOut] = {}
         self.too_long = 0
         self._accumulation = accumulation
         self._micro_batches = 0
@@ -304,6 +379,10 @@ class ReplayStream:
     def too_long(self) -> int:
         return self._parallel.too_long
 
+    @property
+    def left_out(self) -> dict[str, LeftOut]:
+        return self._parallel.left_out
+
     def update(self) -> list[Batch]:
         return [*self._parallel.update(), *(replace(b, replayed=True) for b in self._monolingual.update())]
 
@@ -311,12 +390,13 @@ class ReplayStream:
 def packed(documents: Iterator[str], tokenizer: Any, length: int, chunk: int = 256) -> Iterator[list[int]]:
     """Rows of exactly ``length`` tokens: documents one after another, each closed by the end of sequence."""
     eos = int(tokenizer.eos_token_id)
+    encoder = Encoder(tokenizer)
     row: list[int] = []
     while True:
         texts = list(itertools.islice(documents, chunk))
         if not texts:
             return
-        for tokens in tokenizer(texts, add_special_tokens=False).input_ids:
+        for tokens in encoder.plain(texts):
             row.extend([*tokens, eos])
             while len(row) >= length:
                 yield row[:length]

@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtsuite.data.direction import Direction
+from mtsuite.data.encode import Part, spelled
 from mtsuite.data.languages import language
 from mtsuite.data.text import missing_file, one_line
 from mtsuite.errors import DataError, did_you_mean
 
 FIELDS = ("source_language", "target_language", "source")
 REQUIRED = ("target_language", "source")
+BETWEEN = "\n\n"  # examples in context
 
 BUILTIN: tuple[str, ...] = (
     "Translate from {source_language} to {target_language}.\n{source_language}: {source}\n{target_language}:",
@@ -117,12 +119,25 @@ class Templates:
 
     def prompt(self, direction: Direction, source: str, index: int = 0) -> str:
         """Template ``index`` filled with the English names of the languages and the source segment."""
+        return spelled(self.parts(direction, source, index))
+
+    def parts(self, direction: Direction, source: str, index: int = 0) -> list[Part]:
+        """The same, with the segment apart from the instruction around it."""
         self.check_index(index)
-        return self.texts[index].format(
-            source_language=language(direction.source).name,
-            target_language=language(direction.target).name,
-            source=one_line(source),
-        )
+        names = {
+            "source_language": language(direction.source).name,
+            "target_language": language(direction.target).name,
+        }
+        made: list[Part] = []
+        for literal, field, form, conversion in string.Formatter().parse(self.texts[index]):
+            text = literal
+            if field is not None and field != "source":
+                wanted = "{x" + (f"!{conversion}" if conversion else "") + (f":{form}" if form else "") + "}"
+                text += wanted.format(x=names[field])
+            made.append(Part(text, instruction=True))
+            if field == "source":
+                made.append(Part(one_line(source)))
+        return made
 
     def completion(self, target: str, index: int = 0) -> str:
         """What follows ``prompt(…, index)``: the target, with a blank before it unless the prompt ends in one."""
@@ -134,7 +149,7 @@ class Templates:
     ) -> str:
         """Examples ``(source, target)`` as filled templates with translations, then the prompt; blank lines between."""
         blocks = [self.prompt(direction, s, index) + self.completion(t, index) for s, t in examples]
-        return "\n\n".join([*blocks, self.prompt(direction, source, index)])
+        return BETWEEN.join([*blocks, self.prompt(direction, source, index)])
 
     def assign(self, seed: int, direction: Direction, pair_index: int) -> int:
         """The template of one training pair: drawn evenly by a hash, whatever the order of asking."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtsuite.data.batches import Text
+from mtsuite.data.chat import Chat, speaks, template_hash
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
@@ -18,7 +19,7 @@ from mtsuite.registry import configure
 
 if TYPE_CHECKING:
     from torch import nn
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 PHASE = "phase:"  # prefix of the input roles that hold a method's earlier phases
 CONTINUES = "continues"  # role of the same phase's earlier result, whose weights a training goes on from
@@ -27,6 +28,7 @@ CONTINUES = "continues"  # role of the same phase's earlier result, whose weight
 def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> Text:
     """The corpus as the base model's tokenizer reads it; kept in the worker."""
     key = f"text:{context.keys['corpus']}:{context.keys['base']}:{spec['directions']}:{spec['max_length']}"
+    key += json.dumps(spec["templates"])
     if key not in context.cache:
         corpus_key = f"corpus:{context.keys['corpus']}"
         if corpus_key not in context.cache:
@@ -42,9 +44,35 @@ def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobC
             templates=open_templates(spec["templates"]),
             directions=tuple(Direction.parse(d) for d in spec["directions"]),
             max_length=spec["max_length"],
+            chat=open_chat(spec, inputs, context.cache[tokenizer_key]),
         )
     text: Text = context.cache[key]
     return text
+
+
+def open_chat(spec: Mapping[str, Any], inputs: Mapping[str, Path], tokenizer: PreTrainedTokenizerBase) -> Chat | None:
+    """The chat that a specification's prompts take, if any.  Raises DataError for a chat template that fails."""
+    mode = spec["templates"].get("chat", {}).get("mode", "off")
+    return speaks(tokenizer, [] if mode == "off" else ends_in(inputs["base"]), mode)
+
+
+def ends_in(folder: Path) -> list[int]:
+    """End tokens that the configuration files of a model folder declare."""
+    found: set[int] = set()
+    for name in ("config.json", "generation_config.json"):
+        if (folder / name).is_file():
+            value = json.loads((folder / name).read_text(encoding="utf-8")).get("eos_token_id")
+            found |= set(value) if isinstance(value, list) else set() if value is None else {value}
+    return sorted(found)
+
+
+def prompts_told(spec: Mapping[str, Any], text: Text) -> dict[str, Any]:
+    """For a summary: whether prompts were turns of a chat, where the tokenizer has a template for one."""
+    template = text.tokenizer.chat_template
+    if not template:
+        return {}
+    mode = spec["templates"].get("chat", {}).get("mode", "off")
+    return {"chat": {"on": text.chat is not None, "mode": mode, "template": template_hash(template)}}
 
 
 def open_templates(templates: Mapping[str, Any]) -> Templates:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
+from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text, prompts_told
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Probe, Train
 
@@ -33,8 +33,15 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         model.to(device).eval()
     model.requires_grad_(False)
     torch.manual_seed(0)
+    text.left_out.clear()  # the worker keeps the text, and another job may have read it
     started = time.perf_counter()
     tensors = probe.run(model, text)
     save_file({n: t.detach().cpu().contiguous() for n, t in tensors.items()}, output / "tensors.safetensors")
     (output / "seen.json").write_text(json.dumps({"directions": spec["directions"]}) + "\n")
-    return {"seconds": time.perf_counter() - started, "tensors": {n: list(t.shape) for n, t in tensors.items()}}
+    return {
+        "seconds": time.perf_counter() - started,
+        "tensors": {n: list(t.shape) for n, t in tensors.items()},
+        "left_out": {code: found.to_dict() for code, found in text.left_out.items()},
+        "max_length": text.max_length,
+        **prompts_told(spec, text),
+    }

@@ -22,6 +22,7 @@ from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.jobs.same import read_start
 from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
+from mtsuite.jobs.text_notes import text_notes
 from mtsuite.jobs.training_metrics import write_training_metrics
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
@@ -250,7 +251,14 @@ def _report_json(
     return {
         **spec["report"],
         "model": f"{_count(base.get('parameters', 0))} parameters, {base['made']}",
-        "notes": [*spec["report"]["notes"], *corpus["notes"], *sorted(errors), *problems_of_comet, *problems],
+        "notes": [
+            *spec["report"]["notes"],
+            *corpus["notes"],
+            *text_notes(spec, inputs),
+            *sorted(errors),
+            *problems_of_comet,
+            *problems,
+        ],
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
@@ -286,7 +294,7 @@ def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
     """Fingerprints of the parallel text that each model consumed; equal within a seed and a set of directions."""
     streams: list[dict[str, Any]] = []
-    groups: dict[tuple[int, str, bool], set[str]] = {}
+    groups: dict[tuple[int, str, bool, bool], set[str]] = {}
     for training in spec["trainings"]:
         for name, key in training["phases"]:
             summary = _summary(inputs[key]) if key in inputs else {}
@@ -305,7 +313,8 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
             if by_direction := summary.get("target_tokens_by_direction"):  # models of earlier versions lack it
                 stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
-            group = (training["seed"], training["trained_on"], training["transfer"])
+            in_chat = bool((summary.get("chat") or {}).get("on"))  # the same pairs in other words
+            group = (training["seed"], training["trained_on"], training["transfer"], in_chat)
             groups.setdefault(group, set()).add(summary["fingerprint"])
     consistent = all(len(found) == 1 for found in groups.values())
     message = (

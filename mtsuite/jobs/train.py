@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text
+from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text, prompts_told
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Train
 from mtsuite.train.track import TrackedRun, TrainingLog
@@ -98,6 +98,9 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "replayed_tokens": result.replayed_tokens,
         "padding_share": result.padding_tokens / max(1, result.tokens),
         "too_long": stream.too_long,
+        "left_out": {code: found.to_dict() for code, found in stream.left_out.items()},
+        "max_length": text.max_length,
+        **prompts_told(spec, text),
         "updates": len(result.losses),
         "train_seconds": result.seconds,
         "tokens_per_second": result.tokens / max(1e-9, result.seconds),

@@ -10,11 +10,12 @@ from typing import Any
 
 from mtsuite.data.batches import Text
 from mtsuite.data.direction import Direction
-from mtsuite.jobs.assemble import open_text, open_trained
+from mtsuite.jobs.assemble import open_text, open_trained, prompts_told
 from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.same import SAME, copied, serves_base
 from mtsuite.method import Method
 from mtsuite.translate.decode import Decoding, translate
+from mtsuite.translate.settings import not_followed
 
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
@@ -42,6 +43,8 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "empty": sum(not line for line in result.lines),
         "total_parameters": sum(p.numel() for p in model.parameters()),
         "active_parameters": method.active_parameters(model),
+        "not_followed": not_followed(model),
+        **prompts_told(spec, text),
     }
 
 
@@ -72,18 +75,21 @@ def _decoded(
         batch_size=settings["batch_size"],
         num_beams=settings["num_beams"],
         max_new_tokens=settings["max_new_tokens"],
+        end=text.end,
         progress=context.progress,
     )
 
 
-def _prompts(spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool) -> list[str]:
+def _prompts(
+    spec: dict[str, Any], text: Text, direction: Direction, sources: list[str], in_context: bool
+) -> list[list[int]]:
     template = spec["evaluation_template"]
     if not in_context:
-        return [text.templates.prompt(direction, source, template) for source in sources]
+        return text.prompts(direction, sources, template)
     pool = text.corpus.pairs("train", direction)
     prompts = []
     for number, source in enumerate(sources):
         chance = random.Random(f"shots:{spec['seed']}:{direction}:{number}")
         shots = [chance.choice(pool) for _ in range(spec["shots"])]
-        prompts.append(text.templates.in_context_prompt(direction, shots, source, template))
+        prompts.append(text.in_context(direction, shots, source, template))
     return prompts

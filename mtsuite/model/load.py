@@ -73,6 +73,10 @@ def load_tokenizer(
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = "right"
+    tokenizer.clean_up_tokenization_spaces = False
+    decoder: Any = getattr(getattr(tokenizer, "backend_tokenizer", None), "decoder", None)
+    if hasattr(decoder, "cleanup"):  # WordPiece's decoder takes out blanks on its own account
+        decoder.cleanup = False
     return tokenizer
 
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from mtsuite.data.batches import Example, collate, cut
+from mtsuite.data.encode import Encoder
 from mtsuite.errors import DataError
 from mtsuite.model.likelihood import target_logits
 
@@ -64,7 +65,7 @@ def likelihood(
     """
     begin = tokenizer.bos_token_id
     start = int(tokenizer.eos_token_id if begin is None else begin)
-    encoded = tokenizer(list(sentences), add_special_tokens=False).input_ids if sentences else []
+    encoded = Encoder(tokenizer).plain(sentences)
     examples: list[tuple[Example, int]] = [
         (([start], list(ids)), len(text.encode("utf-8"))) for text, ids in zip(sentences, encoded, strict=True) if ids
     ]

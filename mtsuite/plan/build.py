@@ -42,10 +42,12 @@ from mtsuite.plan.known import known_configuration, layer_count
 from mtsuite.plan.perplexity import Perplexity, plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
+from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.start import START, Start, looks_before, start_job, tested_at_start
+from mtsuite.plan.text_checks import check_prompts
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.schema import ReadRecipe, Recipe
 from mtsuite.registry import configure
@@ -128,11 +130,12 @@ class _Planner:
         check_size(self.recipe, self.error)
         check_tracking(self.recipe, self.error)
         check_ready(self.recipe, self.folder, self.error, offline=offline)
-        self.templates = self._templates()
+        self.prompts = TemplateSpec(self.recipe, self.folder, self._templates())
         self.methods, broken = configure_rows(read, self.error)
         check_replay(self.recipe, self.methods, self.error)
         known = known_configuration(self.recipe, self.folder)
         check_model(self.recipe, known, self.error)
+        check_prompts(self.prompts, self.error)
         layers = layer_count(known)
         if layers is not None:
             broken += check_rows(self.recipe, self.methods, layers, self.error)
@@ -297,13 +300,8 @@ class _Planner:
             )
         return templates
 
-    def _template_spec(self) -> dict[str, Any]:
-        """Texts of the templates, and the names that stand in them for codes which are looked up."""
-        names = meanings([*self.recipe.languages(), *self._untrained_languages()])
-        return {"texts": list(self.templates.texts)} | ({"languages": names} if names else {})
-
-    def _untrained_languages(self) -> list[str]:
-        return [code for text in self.recipe.forgetting.zero_shot_directions for code in Direction.parse(text)]
+    def _template_spec(self, row: str | None = None) -> dict[str, Any]:
+        return self.prompts.spec(row)
 
     # -- one row ----------------------------------------------------------------------------------
 
@@ -339,7 +337,7 @@ class _Planner:
             parallel = isinstance(phase, Train) and phase.text == "parallel"
             common = {
                 "directions": list(directions if parallel else recipe.directions),
-                "templates": self._template_spec(),
+                "templates": self._template_spec(name),
                 "max_length": recipe.train.max_length,
                 "model": self.model,
                 "phase": phase.name,
@@ -397,7 +395,7 @@ class _Planner:
             "direction": direction,
             "directions": [direction],
             "test_set": test_set,
-            "templates": self._template_spec(),
+            "templates": self._template_spec(None if method is None else name),
             "max_length": recipe.train.max_length,
             "evaluation_template": recipe.prompts.evaluation_template,
             "translate": recipe.translate.model_dump(mode="json"),

@@ -45,7 +45,9 @@ def checkpoint_identity(name_or_path: str, folder: Path) -> str:
     path = folder / name_or_path
     if path.is_dir():
         files = sorted(
-            p for p in path.iterdir() if p.suffix in {".json", ".safetensors", ".bin", ".model", ".py", ".txt"}
+            p
+            for p in path.iterdir()
+            if p.suffix in {".jinja", ".json", ".safetensors", ".bin", ".model", ".py", ".txt"}
         )
         return hashlib.sha256(" ".join(f"{p.name}={file_digest(p)}" for p in files).encode()).hexdigest()[:16]
     return name_or_path

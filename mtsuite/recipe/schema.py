@@ -244,6 +244,12 @@ class Prompts(Section):
         "builtin", description="`builtin` (ten instructions) or a YAML file with a list under `templates:`."
     )
     evaluation_template: int = Field(0, ge=0, description="Index of the template used in translation.")
+    chat: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="(row) The instruction as a turn of the tokenizer's chat template, in training and decoding: `on`, "
+        "`off`, or `auto`: on where the template's end of turn is among the end tokens that the checkpoint's "
+        "configuration declares, as instruct models do and their base models do not.",
+    )
     shots: int = Field(5, ge=1, description="Examples in context, for methods that use them (LANDeRMT §4.2: 5).")
 
 
@@ -308,6 +314,12 @@ class TrainOverride(Section):
     optimizer: Literal["adamw", "muon"] | None = Field(None, description="Optimizer.")
     weight_decay: float | None = Field(None, ge=0, description="Decoupled weight decay.")
     monolingual_replay: float | None = Field(None, ge=0, lt=1, description="Share of monolingual tokens mixed in.")
+
+
+class PromptOverride(Section):
+    """What one row may set for itself about its prompts; its notes in the table say so."""
+
+    chat: Literal["auto", "on", "off"] | None = Field(None, description="Prompts as turns of a chat.")
 
 
 class Translate(Section):
@@ -432,6 +444,7 @@ class Row(Section):
     label: OneLine | None = Field(None, description="Name shown in tables; empty: the row's name.")
     config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
     train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
+    prompts: PromptOverride = Field(PromptOverride(), description="Settings of the prompts of this row alone.")
     one_model_per_direction: bool = Field(
         False,
         description="Train a model for every direction alone, each on its share of the updates: the reference without "

@@ -54,11 +54,12 @@ def test_in_context_examples_depend_on_seed_and_sentence_and_not_on_the_answer(m
     assert prompts == _prompts(spec, text, direction, sources, True)
     assert prompts != _prompts({**spec, "seed": 2}, text, direction, sources, True)
     known = [target for _, target in text.corpus.pairs("train", direction)]
-    for source, prompt, (_, reference) in zip(sources, prompts, text.corpus.test(direction), strict=True):
+    written = [text.tokenizer.decode(ids) for ids in prompts]
+    for source, prompt, (_, reference) in zip(sources, written, text.corpus.test(direction), strict=True):
         assert source in prompt
         assert reference not in prompt
         assert sum(target in prompt for target in known) >= 1
-    assert _prompts(spec, text, direction, sources[:1], False) == [text.templates.prompt(direction, sources[0], 0)]
+    assert _prompts(spec, text, direction, sources[:1], False) == text.prompts(direction, sources[:1], 0)
 
 
 def test_window_is_checked_when_the_model_is_open(tmp_path: Path) -> None:

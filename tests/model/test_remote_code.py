@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from mtsuite.data.encode import Encoder
 from mtsuite.errors import ModelError
 from mtsuite.jobs import base
 from mtsuite.jobs.assemble import open_base
@@ -155,7 +156,7 @@ def test_translates_as_one_by_one(folder: Path, model: Any, monkeypatch: pytest.
     monkeypatch.setattr(lab, "tiny_model", lambda _: copy.deepcopy(model))
     trained: Any = Lab(find_method("ffn"), "shipped").first.model
     tokenizer = load_tokenizer(folder, trust_remote_code=True)
-    prompts = ["the cat sees", "le chien voit un chat dans", "die Katze"]
+    prompts = Encoder(tokenizer).plain(["the cat sees", "le chien voit un chat dans", "die Katze"])
     together = translate(trained, tokenizer, prompts, batch_size=3, max_new_tokens=6)
     alone = translate(trained, tokenizer, prompts, batch_size=1, max_new_tokens=6)
     assert together.lines == alone.lines
