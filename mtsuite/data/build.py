@@ -101,8 +101,8 @@ def build_corpus(
             continue
         dropped: list[str] = []
         long: list[str] = []
-        kept = _apart(lines, code, held_out if dropping else None, dropped, long)
-        mono[code] = list(islice(kept, source.limits.mono))
+        lines_kept = _apart(lines, code, held_out if dropping else None, dropped, long)
+        mono[code] = list(islice(lines_kept, source.limits.mono))
         if long:
             notes.append(f"monolingual text {code}: {len(long)} lines above {LONGEST:,} characters are left out")
         overlap[f"mono {code}"] = {"lines": len(dropped), "dropped": dropping}
