@@ -12,6 +12,7 @@ from mtsuite.model.blocks import decoder_layers, feed_forward_blocks
 from mtsuite.model.card import model_label, read_card
 from mtsuite.model.load import context_window, load_configuration, load_tokenizer
 from mtsuite.pretrained.folders import licence_files
+from mtsuite.pretrained.layers import embedding_of, output_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -80,17 +81,17 @@ def _window(skeleton: PreTrainedModel) -> str:
 
 def _parameters(skeleton: PreTrainedModel) -> str:
     total = sum(p.numel() for p in skeleton.parameters())
-    embedding, output = skeleton.get_input_embeddings(), skeleton.get_output_embeddings()
-    tied = output is not None and output.weight is embedding.weight  # type: ignore[union-attr]
-    vocabulary = embedding.weight.numel()  # type: ignore[union-attr, operator]
+    embedding, output = embedding_of(skeleton), output_of(skeleton)
+    tied = output is not None and output.weight is embedding.weight
+    vocabulary = embedding.weight.numel()
     if output is not None and not tied:
-        vocabulary += output.weight.numel()  # type: ignore[union-attr, operator]
+        vocabulary += output.weight.numel()
     how = "embedding, which is the output layer too" if tied else "embedding and output layer"
     return f"{total:,}: {vocabulary:,} in the {how}, {total - vocabulary:,} in the rest"
 
 
 def _vocabulary(skeleton: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> str:
-    rows = skeleton.get_input_embeddings().weight.shape[0]  # type: ignore[union-attr]
+    rows = embedding_of(skeleton).weight.shape[0]
     pieces = len(tokenizer)
     if pieces > rows:
         raise ModelError(

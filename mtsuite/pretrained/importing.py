@@ -78,9 +78,10 @@ def _open_model(file: GGUFFile) -> PreTrainedModel:
 
     logging.disable_progress_bar()
     try:
-        model, told = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(file.path.parent), gguf_file=file.path.name, dtype=torch.float32, output_loading_info=True
         )
+        model, told = loaded
     except (ValueError, KeyError, IndexError, NotImplementedError, RuntimeError) as error:
         raise ModelError(
             f"{file.path}: its weights (architecture {file.architecture}, {file.quantisation}) cannot be written out: "

@@ -9,6 +9,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mtsuite.pretrained.layers import embedding_of
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -75,7 +77,7 @@ def sentence_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> 
     """
     import torch
 
-    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[union-attr]
+    rows = embedding_of(model).weight.shape[0]
     bits, losses = {}, {}
     for code, sentences in SENTENCES.items():
         nats, tokens, size = 0.0, 0, 0

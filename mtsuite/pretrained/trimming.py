@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 from mtsuite.errors import ModelError
 from mtsuite.model.card import model_label, read_card, write_card
 from mtsuite.pretrained.folders import copy_licences, new_folder
+from mtsuite.pretrained.layers import embedding_of, output_of
 from mtsuite.pretrained.sentences import SENTENCES
 from mtsuite.pretrained.vocabulary import Cut, cut, is_byte, pieces_of
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
-    from torch import Tensor, nn
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 _LOT = 4096  # lines tokenised at once
@@ -85,15 +86,15 @@ def trim_model(
     texts = list(dict.fromkeys(form for line in lines for form in _forms(line)))
     if not texts:
         raise ModelError("expected text that says which pieces to keep; found none.")
+    model = _open(source)
     used = {number for encoding in _encoded(tokenizer, texts) for number in encoding.ids}
     lacking = _lacking(tokenizer, used, lines)
     try:
-        made = cut(tree, used)
+        made = cut(tree, used, rows=embedding_of(model).weight.shape[0])
     except ModelError as error:
         raise ModelError(f"{source}: {error}") from error
     smaller = Tokenizer.from_str(json.dumps(made.tree))
     _check_text(tokenizer, smaller, texts)
-    model = _open(source)
     _check_rows(model, made, source)
     before = _size(model, len(pieces_of(tree)))
     probes = [ids for code in SENTENCES for ids in [smaller.encode(SENTENCES[code][0]).ids] if ids]
@@ -153,7 +154,7 @@ def _lacking(tokenizer: Tokenizer, used: set[int], lines: Sequence[str]) -> tupl
 def _unknown_id(tokenizer: Tokenizer) -> int | None:
     model = json.loads(tokenizer.to_str())["model"]
     if model["type"] == "Unigram":
-        return model.get("unk_id")  # type: ignore[no-any-return]
+        return model.get("unk_id")
     token = model.get("unk_token")
     return None if token is None else tokenizer.token_to_id(token)
 
@@ -210,10 +211,10 @@ def _size(model: PreTrainedModel, pieces: int) -> Size:
     )
 
 
-def _vocabulary_weights(model: PreTrainedModel) -> list[nn.Parameter]:
+def _vocabulary_weights(model: PreTrainedModel) -> list[Tensor]:
     """The embedding's matrix and the output layer's; one and the same where they are tied."""
-    layers = (model.get_input_embeddings(), model.get_output_embeddings())
-    return [layer.weight for layer in layers if layer is not None]  # type: ignore[misc]
+    layers = (embedding_of(model), output_of(model))
+    return [layer.weight for layer in layers if layer is not None]
 
 
 def _logits(model: PreTrainedModel, ids: list[int]) -> Tensor:
@@ -237,8 +238,8 @@ def _check_logits(expected: list[Tensor], found: list[Tensor]) -> None:
 
 def _check_rows(model: PreTrainedModel, made: Cut, source: Path) -> None:
     """Raises ModelError where the model lacks rows for kept pieces."""
-    rows = model.get_input_embeddings().weight.shape[0]  # type: ignore[union-attr]
-    output = model.get_output_embeddings()
+    rows = embedding_of(model).weight.shape[0]
+    output = output_of(model)
     if output is None or made.old_ids[-1] >= rows:
         found = "no output layer" if output is None else f"{rows:,} rows"
         raise ModelError(
@@ -252,21 +253,22 @@ def _cut_weights(model: PreTrainedModel, made: Cut) -> None:
     import torch
     from torch import nn
 
-    embedding, output = model.get_input_embeddings(), model.get_output_embeddings()
+    embedding, output = embedding_of(model), output_of(model)
+    assert output is not None  # checked before
     kept = torch.tensor(made.old_ids)
-    tied = output.weight is embedding.weight  # type: ignore[union-attr]
-    embedding.weight = nn.Parameter(embedding.weight.detach()[kept].clone())  # type: ignore[union-attr, index]
-    embedding.num_embeddings = len(kept)  # type: ignore[union-attr, assignment]
-    output.weight = embedding.weight if tied else nn.Parameter(output.weight.detach()[kept].clone())  # type: ignore[union-attr, index]
+    tied = output.weight is embedding.weight
+    embedding.weight = nn.Parameter(embedding.weight.detach()[kept].clone())
+    embedding.num_embeddings = len(kept)
+    output.weight = embedding.weight if tied else nn.Parameter(output.weight.detach()[kept].clone())
     if getattr(output, "bias", None) is not None:
-        output.bias = nn.Parameter(output.bias.detach()[kept].clone())  # type: ignore[union-attr, index]
-    output.out_features = len(kept)  # type: ignore[union-attr, assignment]
+        output.bias = nn.Parameter(output.bias.detach()[kept].clone())
+    output.out_features = len(kept)
     for config in (model.config, model.generation_config):
         if config is not None:
             _renumber(config, {old: new for new, old in enumerate(made.old_ids)})
     model.config.vocab_size = len(kept)
     if getattr(embedding, "padding_idx", None) is not None:
-        embedding.padding_idx = model.config.pad_token_id  # type: ignore[union-attr, assignment]
+        embedding.padding_idx = model.config.pad_token_id
 
 
 def _renumber(config: Any, new: dict[int, int]) -> None:
@@ -294,13 +296,37 @@ def _write(folder: Path, source: Path, model: PreTrainedModel, made: Cut) -> Non
     }
     for key in [key for key in settings if key.endswith("_token_id")]:
         del settings[key]  # the names beside them are what counts
+    settings = _known_tokens(settings, made)
     (folder / "tokenizer_config.json").write_text(
         json.dumps(settings, ensure_ascii=False, indent=2) + "\n", encoding="utf-8"
     )
-    for name in ("special_tokens_map.json", "chat_template.jinja"):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, folder / name)
+    if (source / "special_tokens_map.json").is_file():
+        named = json.loads((source / "special_tokens_map.json").read_text(encoding="utf-8"))
+        text = json.dumps(_known_tokens(named, made), ensure_ascii=False, indent=2)
+        (folder / "special_tokens_map.json").write_text(text + "\n", encoding="utf-8")
+    if (source / "chat_template.jinja").is_file():
+        shutil.copyfile(source / "chat_template.jinja", folder / "chat_template.jinja")
     copy_licences(source, folder)
+
+
+def _known_tokens(settings: dict[str, Any], made: Cut) -> dict[str, Any]:
+    """Settings without special tokens that went: opening the tokenizer would add them anew, beyond the model's rows."""
+
+    def known(token: Any) -> bool:
+        return (token["content"] if isinstance(token, dict) else token) in made.new_ids
+
+    found: dict[str, Any] = {}
+    for key, value in settings.items():
+        if key.endswith("_token") and (isinstance(value, str) or (isinstance(value, dict) and "content" in value)):
+            if known(value):
+                found[key] = value
+        elif key.endswith("special_tokens") and isinstance(value, list):
+            found[key] = [token for token in value if known(token)]
+        elif key.endswith("special_tokens") and isinstance(value, dict):
+            found[key] = {name: token for name, token in value.items() if known(token)}
+        else:
+            found[key] = value
+    return found
 
 
 def _step(before: Size, after: Size, lines: int, references: References | None, recipe: str) -> dict[str, Any]:

@@ -51,17 +51,20 @@ def is_byte(piece: str) -> bool:
     return len(piece) == 6 and piece.startswith("<0x") and piece.endswith(">")
 
 
-def cut(tree: dict[str, Any], used: Iterable[int], keep: Iterable[str] = ()) -> Cut:
-    """Keep the pieces with the ids ``used``, the pieces ``keep``, all bytes, ASCII characters and special tokens.
+def cut(tree: dict[str, Any], used: Iterable[int], *, rows: int) -> Cut:
+    """Keep the pieces with the ids ``used``, all bytes, ASCII characters and special tokens.
+
+    Special tokens beyond the model's ``rows`` go where the text has none: the model cannot read them (a token for
+    images in the tokenizer of a text-only variant).
 
     Ids are given anew, in the old order.  Raises ModelError for a kind of tokenizer that cannot be cut.
     """
     kind = kind_of(tree)
     pieces = pieces_of(tree)
     names = {number: piece for piece, number in pieces.items()}
-    kept = {names[number] for number in used} | {piece for piece in keep if piece in pieces}
+    kept = {names[number] for number in used}
     kept |= {piece for piece in pieces if is_byte(piece) or (len(piece) == 1 and piece.isascii())}
-    kept |= {entry["content"] for entry in tree["added_tokens"] if entry["special"]}
+    kept |= {entry["content"] for entry in tree["added_tokens"] if entry["special"] and entry["id"] < rows}
     kept |= {token for token in (_unknown(tree),) if token is not None}
     if kind == "byte-level BPE":
         kept |= _byte_alphabet() & set(pieces)

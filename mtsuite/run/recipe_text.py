@@ -37,7 +37,7 @@ def recipe_text(read: ReadRecipe, *, offline: bool = False) -> RecipeText:
         corpus = Corpus.open(folder)
         for direction in map(Direction.parse, recipe.directions):
             for split in ("train", "valid"):
-                for pair in corpus.pairs(split, direction):  # type: ignore[arg-type]
+                for pair in corpus.pairs(split, direction):
                     lines += pair
             _add_tests(corpus, direction, lines, references)
         for language in corpus.info["monolingual"]:

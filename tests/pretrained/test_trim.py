@@ -109,6 +109,18 @@ def test_bytes_write_what_was_not_kept(tmp_path: Path) -> None:
     assert made.references.bytes_after > 0.9 > 0.1 > made.references.bytes_before
 
 
+def test_a_special_token_without_a_row_goes(tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "whole", "byte-level BPE")
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    rows = AutoModelForCausalLM.from_pretrained(source).config.vocab_size
+    tokenizer.add_special_tokens({"additional_special_tokens": [f"<image{n}>" for n in range(rows)]})
+    tokenizer.save_pretrained(source)
+    trim_model(source, tmp_path / "cut", TEXT)
+    cut = AutoTokenizer.from_pretrained(tmp_path / "cut")
+    assert "<image0>" in cut.get_vocab(), "it has a row"
+    assert f"<image{rows - 1}>" not in cut.get_vocab()
+
+
 def test_characters_that_the_vocabulary_lacks_are_told(tmp_path: Path) -> None:
     source = folder_of(tmp_path / "whole", "unigram")
     assert trim_model(source, tmp_path / "cut", [*TEXT, "ж ж щ"]).lacking == ("ж", "щ")
