@@ -19,7 +19,7 @@ METHODS = sorted((ROOT / "methods").rglob("*.py"))
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"errors", "chart", "identity", ""}),
     frozenset({"data", "metrics", "model"}),
-    frozenset({"train", "translate", "report", "method"}),
+    frozenset({"train", "translate", "report", "method", "pretrained"}),
     frozenset({"jobs", "registry", "testing"}),
     frozenset({"recipe", "scaffold"}),
     frozenset({"plan", "catalogue", "compare"}),

@@ -11,6 +11,7 @@ import typer
 from mtsuite import __version__
 from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
+from mtsuite.cli.models import model_app
 from mtsuite.cli.recipes import recipes_app
 from mtsuite.cli.results import compare, report, score
 from mtsuite.cli.running import plan, run, validate
@@ -48,6 +49,7 @@ for verb in (run, plan, validate, report, compare, score, translate, export, env
     app.command()(verb)
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(model_app, name="model")
 
 
 def main() -> None:

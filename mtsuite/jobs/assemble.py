@@ -16,6 +16,7 @@ from mtsuite.jobs.context import JobContext
 from mtsuite.method import Artefacts, Method, Train
 from mtsuite.model.load import context_window, load_model, load_tokenizer
 from mtsuite.registry import configure
+from mtsuite.train.precision import held_dtype
 
 if TYPE_CHECKING:
     from torch import nn
@@ -85,7 +86,7 @@ def open_base(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobC
     import torch
 
     model = load_model(
-        inputs["base"], dtype=spec["model"]["dtype"], trust_remote_code=spec["model"]["trust_remote_code"]
+        inputs["base"], dtype=held_dtype(spec["model"]["dtype"]), trust_remote_code=spec["model"]["trust_remote_code"]
     )
     window = context_window(model)
     longest = spec.get("max_length", 0)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.context import JobContext
+from mtsuite.model.card import CARD, model_label
+from mtsuite.train.precision import held_text
 
 if TYPE_CHECKING:
     from mtsuite.data.batches import Batch
@@ -62,9 +64,13 @@ def _opened(model: dict[str, Any], output: Path, context: JobContext) -> dict[st
     tokenizer = load_tokenizer(model["name_or_path"], offline=context.offline, **options)
     loaded.save_pretrained(output)
     tokenizer.save_pretrained(output)
+    held = held_text("auto") if model["dtype"] == "auto" else ""
+    card = Path(model["name_or_path"]) / CARD
+    if card.is_file():
+        shutil.copyfile(card, output / CARD)
     return {
         "parameters": sum(p.numel() for p in loaded.parameters()),
-        "made": f"opened from {Path(model['name_or_path']).name}",
+        "made": ", ".join(filter(None, [f"opened from {model_label(model['name_or_path'])}", held])),
     }
 
 

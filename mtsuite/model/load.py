@@ -20,7 +20,7 @@ def load_model(
     trust_remote_code: bool = False,
     offline: bool = False,
 ) -> PreTrainedModel:
-    """A causal language model in eval mode on the CPU.
+    """A causal language model in eval mode on the CPU; ``dtype`` "auto" is the type that its weights are stored in.
 
     Raises ModelError with what was looked for when it cannot be had.
     """
@@ -32,7 +32,7 @@ def load_model(
     with _explained(name_or_path, offline):
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
             str(name_or_path),
-            dtype=getattr(torch, dtype),
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             revision=revision or "main",
             trust_remote_code=trust_remote_code,
             local_files_only=offline or Path(name_or_path).is_dir(),
@@ -41,13 +41,17 @@ def load_model(
     return model.eval()
 
 
-def load_configuration(folder: Path, *, trust_remote_code: bool = False) -> PretrainedConfig:
-    """The configuration in a model folder.  Raises ModelError when it cannot be read as it stands."""
+def load_configuration(
+    name_or_path: str | Path, *, trust_remote_code: bool = False, offline: bool = True
+) -> PretrainedConfig:
+    """The configuration of a model folder or hub name.  Raises ModelError when it cannot be read as it stands."""
     from transformers import AutoConfig
 
-    with _explained(folder, offline=True):
+    with _explained(name_or_path, offline=offline):
         config: PretrainedConfig = AutoConfig.from_pretrained(
-            folder, trust_remote_code=trust_remote_code, local_files_only=True
+            str(name_or_path),
+            trust_remote_code=trust_remote_code,
+            local_files_only=offline or Path(name_or_path).is_dir(),
         )
     return config
 
@@ -94,6 +98,12 @@ class _explained:
             raise ModelError(
                 f"model.name_or_path: {self.name!r} brings Python code of its own, and nothing runs it unasked: "
                 "read the code, then set `model.trust_remote_code: true`, or choose a model without."
+            ) from error
+        if isinstance(error, OSError) and "gated repo" in str(error).lower():
+            raise ModelError(
+                f"model.name_or_path: {self.name!r} is a gated model: its publisher gives it to those who accepted its "
+                "licence. Accept it on the model's page, log in (`hf auth login`, or the variable HF_TOKEN), and run "
+                "this again; or name a folder that has it: --set model.name_or_path=FOLDER"
             ) from error
         if isinstance(error, OSError | ValueError):
             is_folder = self.name.startswith((".", os.sep)) or Path(self.name).is_dir()

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import MTSuiteError, RecipeError, shortened
-from mtsuite.method import Artefacts, Probe, Train, main_phase
+from mtsuite.method import Artefacts, Method, Probe, Train, main_phase
+from mtsuite.model.card import model_label, read_card
 from mtsuite.plan.build import Planned
 from mtsuite.registry import code_of
+from mtsuite.train.precision import held_dtype, held_text
 
 if TYPE_CHECKING:
     from torch import nn
 
-_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}  # per weight that is held
 _MOST_MODULES = 50_000
 _OPTIMIZER_BYTES = 16  # a trained number: float32 weight, its gradient, and AdamW's two moments
 
@@ -55,8 +57,14 @@ def base_estimate(planned: Planned) -> BaseEstimate:
         )
     count = sum(p.numel() for p in skeleton.parameters())
     model = planned.recipe.model
-    name = "pretrained by the suite" if model.name_or_path == "pretrain" else model.name_or_path
-    return BaseEstimate(f"{name}, {count:,} parameters, held as {model.dtype}", count, skeleton)
+    name = "pretrained by the suite" if model.name_or_path == "pretrain" else _named(planned)
+    return BaseEstimate(f"{name}, {count:,} parameters, {held_text(model.dtype)}", count, skeleton)
+
+
+def _named(planned: Planned) -> str:
+    """The model as the recipe names it; a local one by its provenance."""
+    name = planned.recipe.model.name_or_path
+    return model_label(planned.folder / name) if read_card(planned.folder / name) else name
 
 
 def skeleton_of(planned: Planned) -> nn.Module | None:
@@ -71,22 +79,23 @@ def skeleton_of(planned: Planned) -> nn.Module | None:
     config: Any
     if model.name_or_path == "pretrain":
         config = architecture(model.pretrain.model_dump(), model.pretrain.vocabulary)
+    elif (planned.folder / model.name_or_path / "config.json").is_file():
+        path = planned.folder / model.name_or_path
+        config = load_configuration(path, trust_remote_code=model.trust_remote_code)
     elif model.architecture:
         values = dict(model.architecture)
         try:
             config = AutoConfig.for_model(values.pop("model_type"), **values)
         except Exception as problem:  # whatever a configuration class raises for values that are not its own
             raise _unbuildable("model.architecture", problem) from None
-    elif (planned.folder / model.name_or_path / "config.json").is_file():
-        path = planned.folder / model.name_or_path
-        config = load_configuration(path, trust_remote_code=model.trust_remote_code)
     else:
         return None
     try:
         with torch.device("meta"), _few_modules():
             built: nn.Module = AutoModelForCausalLM.from_config(config, trust_remote_code=model.trust_remote_code)
     except Exception as problem:  # sizes that do not fit together, of any kind of model
-        key = "model.architecture" if model.architecture else "model.name_or_path"
+        local = (planned.folder / model.name_or_path / "config.json").is_file()
+        key = "model.name_or_path" if local else "model.architecture"
         raise _unbuildable(key if model.name_or_path != "pretrain" else "model.pretrain", problem) from None
     return built
 
@@ -126,7 +135,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
     for name, method in planned.methods.items():
         trains = [phase for phase in method.phases() if isinstance(phase, Train)]
         if not trains:
-            memory = _memory(base.parameters, 0, recipe.model.dtype)
+            memory = _memory(base.parameters, 0, held_dtype(recipe.model.dtype))
             rows.append(RowEstimate(name, "-", "0", "0", "0", memory, "nothing is trained"))
             continue
         trained, frozen, remark = _trained(planned, base, name, directions)
@@ -149,7 +158,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
                 " + ".join(map(str, updates)),
                 pairs,
                 f"{sum(updates) * per_update:,}",
-                _memory(frozen, trained, recipe.model.dtype),
+                _memory(frozen, trained, held_dtype(recipe.model.dtype)),
                 remark,
             )
         )
@@ -162,26 +171,37 @@ def _trained(
     """Parameters that the main phase trains and those it leaves frozen, by doing the surgery on the skeleton."""
     if base.skeleton is None or base.parameters is None:
         return None, None, "the model's configuration is not known here"
+    use = planned.recipe.methods[name].use or name
+    try:
+        trained, frozen = trained_parameters(planned.methods[name], use, base.skeleton, base.parameters, directions)
+    except MTSuiteError as error:
+        return None, None, str(error)
+    return trained, frozen, ""
+
+
+def trained_parameters(
+    method: Method, use: str, skeleton: nn.Module, parameters: int, directions: list[Direction]
+) -> tuple[int, int]:
+    """Parameters that a method trains in a model without numbers, and those that it leaves frozen.
+
+    ``skeleton`` stays as it is; ``parameters`` are the base's own.  Raises ModelError for a model without the parts
+    that the method needs, MethodError where the number is known after a look at the model only.
+    """
     import copy
 
     import torch
 
-    method = planned.methods[name]
     phase = main_phase(method.phases())
     assert phase is not None
-    model = copy.deepcopy(base.skeleton)
-    use = planned.recipe.methods[name].use or name
-    try:
-        with code_of(use, "attach", f"{use} on a model without numbers"):
-            count = method.planned_parameters(model, directions)
-            if count is not None:  # counted by the method itself, which then trains a part of the base
-                return count, base.parameters - count, ""
-            with torch.device("meta"):  # what the method adds holds no numbers either
-                model = method.attach(model, Artefacts(), phase.name)
-            count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
-    except MTSuiteError as error:
-        return None, None, str(error)
-    return count, sum(p.numel() for p in model.parameters()) - count, ""
+    model = copy.deepcopy(skeleton)
+    with code_of(use, "attach", f"{use} on a model without numbers"):
+        count = method.planned_parameters(model, directions)
+        if count is not None:  # counted by the method itself, which then trains a part of the base
+            return count, parameters - count
+        with torch.device("meta"):  # what the method adds holds no numbers either
+            model = method.attach(model, Artefacts(), phase.name)
+        count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
+    return count, sum(p.numel() for p in model.parameters()) - count
 
 
 def _memory(frozen: int | None, trained: int | None, dtype: str) -> str:

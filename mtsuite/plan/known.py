@@ -14,18 +14,19 @@ _WINDOW = ("max_position_embeddings", "n_positions", "model_max_length", "seq_le
 
 
 def known_configuration(recipe: Recipe, folder: Path) -> Mapping[str, Any]:
-    """The model's configuration as far as the recipe or a local ``config.json`` tells it; empty when neither does."""
+    """The model's configuration as far as a local ``config.json`` or the recipe tells it; empty when neither does.
+
+    A folder speaks for itself, also where the recipe has the configuration of the hub's model that it stands for.
+    """
     model = recipe.model
     if model.name_or_path == "pretrain":
         return {"model_type": model.pretrain.family, "n_layer": model.pretrain.layers}
-    if model.architecture:
-        return model.architecture
     path = folder / model.name_or_path / "config.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):  # a hub name, or a folder that opening the model will complain about
-        return {}
-    return found if isinstance(found, dict) else {}
+        return model.architecture
+    return found if isinstance(found, dict) else model.architecture
 
 
 def layer_count(configuration: Mapping[str, Any]) -> int | None:

@@ -2,7 +2,8 @@
 
 In a file it is relative to the folder of that file, also when another file extends it; in an
 override it is relative to the working directory.  A path that starts with ``$`` is left for the data
-floor.  Hub names are left alone: of ``model.name_or_path`` and ``metrics.comet.checkpoint`` only what
+floor, but in ``model.name_or_path``: ``${NAME:-other}`` is the value of the environment variable, or ``other`` where it
+is not set.  Hub names are left alone: of ``model.name_or_path`` and ``metrics.comet.checkpoint`` only what
 starts with ``/``, ``./``, ``../`` or ``~``, ends in ``.ckpt``, or is there as a folder, is a path.
 """
 
@@ -18,6 +19,15 @@ from mtsuite.recipe.tree import Listing, Mapping, Node, Scalar
 
 LONGEST_NAME, _LONGEST_PATH = 255, 4095  # bytes, of Linux and most others
 _FILE_CLASS = re.compile(r"^(?P<path>.+\.py)(?P<tail>:[^:/\\]+)$")
+
+
+_WITH_DEFAULT = re.compile(r"^\$\{(?P<name>\w+):-(?P<default>[^}]*)\}$")
+
+
+def _from_environment(text: str) -> str:
+    """A folder that a variable names belongs to the working directory; what is no folder is a hub name."""
+    path = os.path.abspath(os.path.expanduser(text))
+    return path if os.path.isdir(path) or text.startswith((".", "/", "~")) else text
 
 
 def _is_folder(text: str, folder: Path) -> bool:
@@ -52,6 +62,10 @@ _PATHS: tuple[tuple[tuple[str, ...], Callable[[str, Path], bool]], ...] = (
 
 def make_absolute(tree: Node, folder: Path) -> None:
     """Resolve every relative path of the tree against ``folder``, in place."""
+    for scalar in _matching(tree, ("model", "name_or_path")):
+        if isinstance(scalar.value, str) and (match := _WITH_DEFAULT.match(scalar.value)):
+            named = os.environ.get(match["name"])
+            scalar.value = _from_environment(named) if named else match["default"]
     for scalar, text, tail, _ in _paths(tree, folder):
         path = os.path.normpath(folder / os.path.expanduser(text))
         if problem := path_problem(path):

@@ -219,11 +219,15 @@ class Model(Section):
     """The base model that every method adapts."""
 
     name_or_path: str = Field(
-        "pretrain", description="`pretrain` (the suite pretrains one), a folder, or a Hugging Face hub name."
+        "pretrain",
+        description="`pretrain` (the suite pretrains one), a folder, or a Hugging Face hub name. `${NAME:-other}`: the "
+        "folder or name in the environment variable, or `other` where it is not set.",
     )
     revision: str | None = Field(None, description="Commit or tag of a hub model.")
-    dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Type that the frozen weights are held in."
+    dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
+        "float32",
+        description="Type that frozen weights are held in; what is trained is held in float32. `auto`: bfloat16 where "
+        "the hardware gains by it, else float32.",
     )
     trust_remote_code: bool = Field(False, description="Run code that comes with the checkpoint (Baichuan2 needs it).")
     pretrain: Pretrain = Field(Pretrain(), description="Settings of `name_or_path: pretrain`.")
