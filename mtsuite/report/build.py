@@ -31,6 +31,7 @@ from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.topic import Topic
 from mtsuite.report.transfer import transfer
+from mtsuite.results.pack import is_packed, remove_files, write_archive
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -118,6 +119,18 @@ def build_report(results: Path, *, page: bool = True) -> Report:
         topics=tuple(topics),
         files=_write(results, files),
     )
+
+
+def pack_report(results: Path) -> Report:
+    """Rebuild the tables and bring the folder into its packed form: records and Markdown tables, one archive.
+
+    What is left out, ``build_report`` makes again from the archive.  Raises StoreError as ``build_report`` does.
+    """
+    report = build_report(results, page=False)
+    archived = write_archive(results)
+    made = [path.relative_to(results).as_posix() for path in report.files]
+    remove_files(results, [*archived, *(name for name in made if not is_packed(name))])
+    return report
 
 
 def print_report(results: Path, console: Console) -> None:

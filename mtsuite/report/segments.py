@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.errors import StoreError
+from mtsuite.results.files import Entry, Files
 
 FOLDER = "segments"
 _DIGITS = 4
@@ -80,8 +81,9 @@ def read_segments(results: Path) -> dict[tuple[str, str], Segments]:
     Raises StoreError for a file that is not as described above, or whose lists differ in length.
     """
     found = {}
-    for path in sorted((results / FOLDER).glob("*.json")):
-        one = _read(path)
+    files = Files(results)
+    for name in files.names(FOLDER, ".json"):
+        one = _read(files.entry(name))
         found[one.direction, one.testset] = one
     return found
 
@@ -95,9 +97,9 @@ def _check_types(one: Segments) -> None:
         raise TypeError("a score is no finite number")
 
 
-def _read(path: Path) -> Segments:
+def _read(path: Entry) -> Segments:
     try:
-        value: Any = json.loads(path.read_text(encoding="utf-8"))
+        value: Any = json.loads(path.text())
         one = Segments(
             value["direction"],
             value["testset"],

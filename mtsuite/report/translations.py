@@ -7,12 +7,12 @@ draws: ``page/translations.js`` reads the one that is looked at and builds twent
 from __future__ import annotations
 
 import base64
+import io
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -22,6 +22,7 @@ from mtsuite.report.main_table import average_by_seed
 from mtsuite.report.results import ALL, FLOOR_ROWS, OWN, Results
 from mtsuite.report.segments import file_name
 from mtsuite.report.untrained import untrained_directions
+from mtsuite.results.files import Entry
 
 CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 SAMPLE = 5  # segments a direction for readers without scripts
@@ -113,12 +114,12 @@ def read_blocks(results: Results) -> list[Block]:
 def _outputs(results: Results, name: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for method in (m for m in results.methods if m not in FLOOR_ROWS):  # a copy of the source, which is shown
-        folder = results.folder / "translations" / method
-        seeds = sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_seed_order) if folder.is_dir() else []
-        for seed in seeds:
-            path = next((p for on in (ALL, OWN) if (p := folder / seed / on / name).is_file()), None)
-            if path is not None:
-                found.setdefault(method, {})[seed] = _lines(path)
+        there = set(results.files.names(f"translations/{method}", f"/{name}"))
+        seeds = {path.split("/")[2] for path in there}
+        for seed in sorted(seeds, key=_seed_order):
+            of_seed = [path for on in (ALL, OWN) if (path := f"translations/{method}/{seed}/{on}/{name}") in there]
+            if of_seed:
+                found.setdefault(method, {})[seed] = _lines(results.files.entry(of_seed[0]))
     return found
 
 
@@ -126,10 +127,9 @@ def _seed_order(name: str) -> tuple[int, str]:
     return (int(name), name) if name.isdigit() else (10**9, name)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Entry) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            lines = [line.rstrip("\r\n") for line in file]
+        lines = [line.rstrip("\r\n") for line in io.StringIO(path.text(), newline="\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} cannot be read as UTF-8 text, one line a segment: {error}") from None
     return [line if len(line) <= CHARACTERS else f"{line[:CHARACTERS]} …" for line in lines]
