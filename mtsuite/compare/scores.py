@@ -23,7 +23,7 @@ from mtsuite.metrics.significance import Comparison, compare, compare_average, h
 from mtsuite.metrics.surface import SurfaceMetric
 from mtsuite.report.main_table import depends_on_seed
 from mtsuite.report.results import TABLE
-from mtsuite.report.segments import Segments, file_name
+from mtsuite.report.segments import Segments, translated
 from mtsuite.results.files import Entry
 
 Place = tuple[str, str]  # direction, test set
@@ -303,14 +303,6 @@ def _made(signature: str) -> str:
 
 def _translations(side: Side, place: Place) -> list[tuple[Entry, str]]:
     """The files of a row's translations of one direction, with their seeds."""
-    files = side.folder.results.files
-    folder = f"translations/{side.method}"
-    there = files.names(folder, ".txt")
-    endings = [file_name(*place, several, ".txt") for several in (True, False)]
-    found = []
-    for seed in sorted({name.split("/")[2] for name in there}):
-        names = [f"{folder}/{seed}/{trained_on}/{ending}" for trained_on in sorted(TABLE) for ending in endings]
-        of_seed = [name for name in names if name in there]
-        if of_seed:
-            found.append((files.entry(of_seed[0]), seed))
-    return found
+    by_seed = translated(side.folder.results.files, side.method, *place)
+    of_table = {seed: [of[on] for on in sorted(TABLE) if on in of] for seed, of in sorted(by_seed.items())}
+    return [(paths[0], seed) for seed, paths in of_table.items() if paths]

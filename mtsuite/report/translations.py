@@ -20,7 +20,7 @@ from mtsuite.data.languages import language
 from mtsuite.errors import StoreError
 from mtsuite.report.main_table import average_by_seed
 from mtsuite.report.results import ALL, FLOOR_ROWS, OWN, Results
-from mtsuite.report.segments import file_name
+from mtsuite.report.segments import translated
 from mtsuite.report.untrained import untrained_directions
 from mtsuite.results.files import Entry
 
@@ -84,13 +84,12 @@ def read_blocks(results: Results) -> list[Block]:
     Folders of before there were segments have no sources, references and scores.  Raises StoreError for a file that is
     not UTF-8.
     """
-    several = len({testset for _, testset in results.segments}) > 1
     found = []
     untrained = untrained_directions(results)
     for direction in [*results.directions, *untrained]:
         sets = [testset for of, testset in results.segments if of == direction]
         for testset in sets or [""]:
-            outputs = _outputs(results, file_name(direction, testset, several, ".txt"))
+            outputs = _outputs(results, direction, testset)
             if not outputs:
                 continue
             segments = results.segments.get((direction, testset))
@@ -111,15 +110,14 @@ def read_blocks(results: Results) -> list[Block]:
     return found
 
 
-def _outputs(results: Results, name: str) -> dict[str, dict[str, list[str]]]:
+def _outputs(results: Results, direction: str, testset: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for method in (m for m in results.methods if m not in FLOOR_ROWS):  # a copy of the source, which is shown
-        there = set(results.files.names(f"translations/{method}", f"/{name}"))
-        seeds = {path.split("/")[2] for path in there}
-        for seed in sorted(seeds, key=_seed_order):
-            of_seed = [path for on in (ALL, OWN) if (path := f"translations/{method}/{seed}/{on}/{name}") in there]
-            if of_seed:
-                found.setdefault(method, {})[seed] = _lines(results.files.entry(of_seed[0]))
+        by_seed = translated(results.files, method, direction, testset)
+        for seed in sorted(by_seed, key=_seed_order):
+            path = next((by_seed[seed][on] for on in (ALL, OWN) if on in by_seed[seed]), None)
+            if path is not None:
+                found.setdefault(method, {})[seed] = _lines(path)
     return found
 
 

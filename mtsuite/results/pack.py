@@ -7,14 +7,10 @@ Records, recipe, environment and Markdown tables stay loose.  Translations, segm
 from __future__ import annotations
 
 import io
-import os
 import tarfile
-import uuid
-from collections.abc import Iterable
 from pathlib import Path
 
-from mtsuite.errors import StoreError
-from mtsuite.results.files import ARCHIVE, Files
+from mtsuite.results.files import Files
 
 LARGE = 500_000  # bytes
 _BULKY = ("translations/", "segments/", "metrics.jsonl")
@@ -22,43 +18,26 @@ _RECORDS = frozenset({"charts.json", "costs.csv", "failures.csv", "intervals.csv
                       "significance.csv"})  # fmt: skip
 
 
-def write_archive(folder: Path) -> list[str]:
-    """Write the archive of a results folder and return the names of the files that are in it now.
+def archive(folder: Path) -> tuple[bytes, list[str]]:
+    """The archive of a results folder, and the names of the files that are in it.
 
-    Equal files make equal bytes.  An archive that is there gives what does not lie loose.  Raises StoreError when it
-    cannot be written; the old archive is then still there.
+    Equal files make equal bytes.  An archive that is there gives what does not lie loose.
     """
     files = Files(folder)
     inside = [name for name in files.names() if _archived(files, name)]
-    draft = folder / f".{ARCHIVE}.{uuid.uuid4().hex[:8]}"
-    try:
-        with tarfile.open(draft, "x:xz", format=tarfile.PAX_FORMAT, preset=9) as archive:
-            for name in inside:
-                content = files.entry(name).read()
-                member = tarfile.TarInfo(name)  # time 0, nobody's, mode 644
-                member.size = len(content)
-                archive.addfile(member, io.BytesIO(content))
-        os.replace(draft, folder / ARCHIVE)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise StoreError(f"{folder / ARCHIVE}: cannot be written: {error.strerror or error}.") from error
-    return inside
+    whole = io.BytesIO()
+    with tarfile.open(fileobj=whole, mode="w:xz", format=tarfile.PAX_FORMAT, preset=9) as packed:
+        for name in inside:
+            content = files.entry(name).read()
+            member = tarfile.TarInfo(name)  # time 0, nobody's, mode 644
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+    return whole.getvalue(), inside
 
 
 def is_packed(name: str) -> bool:
     """Whether a file that the report makes stays in the packed form: its Markdown tables do."""
     return name.startswith("tables/") and name.endswith(".md")
-
-
-def remove_files(folder: Path, names: Iterable[str]) -> None:
-    """Remove files of a results folder, and the folders in it that are empty then."""
-    for name in names:
-        path = folder / name
-        path.unlink(missing_ok=True)
-        for above in path.parents:
-            if above == folder or not above.is_dir() or any(above.iterdir()):
-                break
-            above.rmdir()
 
 
 def _archived(files: Files, name: str) -> bool:
