@@ -92,9 +92,10 @@ def tell_leaving(results: Path, read: ReadRecipe) -> None:
     """Say which rows and seeds of an earlier run this one leaves out of a results folder."""
     from mtsuite.results.rows import scored_rows
 
-    rows, seeds = scored_rows(results)
-    wanted = {*read.recipe.methods, *read.recipe.external}
-    gone = [row for row in rows if row not in wanted]
+    scored = scored_rows(results)
+    methods, external = read.recipe.methods, read.recipe.external
+    gone = [row for row in scored if row not in methods and row not in external]
+    seeds = dict.fromkeys(seed for row in methods for seed in scored.get(row, []))
     lost = [seed for seed in seeds if seed not in map(str, read.recipe.seeds)]
     told = [f"the rows {', '.join(gone)}"] if gone else []
     told += [f"the seeds {', '.join(lost)}"] if lost else []

@@ -11,11 +11,14 @@ from mtsuite.results.files import Files
 _FLOOR = "source-copy"  # is in every folder
 
 
-def scored_rows(folder: Path) -> tuple[list[str], list[str]]:
-    """The rows and the seeds that scores.csv has, in its order; none where there is no such file that can be read."""
+def scored_rows(folder: Path) -> dict[str, list[str]]:
+    """Row to its seeds in scores.csv, in its order; nothing where there is no such file that can be read."""
     try:
         lines = list(csv.DictReader(Files(folder).entry("scores.csv").text().splitlines(keepends=True)))
     except (OSError, UnicodeDecodeError, csv.Error, StoreError):
-        return [], []
-    rows, seeds = (list(dict.fromkeys(str(line.get(column)) for line in lines)) for column in ("method", "seed"))
-    return [row for row in rows if row != _FLOOR], seeds
+        return {}
+    found: dict[str, list[str]] = {}
+    for row, seed in dict.fromkeys((str(line.get("method")), str(line.get("seed"))) for line in lines):
+        if row != _FLOOR:
+            found.setdefault(row, []).append(seed)
+    return found
