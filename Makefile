@@ -40,9 +40,10 @@ format: env-dev  ## ruff: repair what can be repaired
 types: env-dev  ## mypy over mtsuite and methods
 	@$(BIN)/python -m mypy mtsuite methods
 
-docs: env  ## write docs/recipe.md from the schema and docs/methods/README.md from the methods
+docs: env  ## write docs/recipe.md from the schema, docs/methods/README.md from the methods, README's table from results/
 	@$(BIN)/python -m mtsuite.recipe.reference --write docs/recipe.md
 	@$(BIN)/python -m mtsuite.catalogue --write docs/methods/README.md
+	@$(BIN)/python .ci/tables.py README.md docs/*.md
 
 wheel: env  ## build a wheel into dist/
 	@rm -rf build; $(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist . && rm -rf build

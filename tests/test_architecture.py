@@ -17,8 +17,8 @@ METHODS = sorted((ROOT / "methods").rglob("*.py"))
 
 # From the bottom.  Rooms of one floor do not import one another, but for what NEIGHBOURS allows.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "chart", "identity", ""}),
-    frozenset({"data", "metrics", "model"}),
+    frozenset({"errors", "chart", "identity", "names", ""}),
+    frozenset({"data", "metrics", "model", "results"}),
     frozenset({"train", "translate", "report", "method", "pretrained"}),
     frozenset({"jobs", "registry", "testing"}),
     frozenset({"recipe", "scaffold"}),

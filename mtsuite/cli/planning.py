@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -43,7 +44,7 @@ def trained_recipe(recipe: str, overrides: list[str] | None, results: Path | Non
     """A recipe and the results folder beside which its store lies; the folder alone says both."""
     folder = Path(recipe)
     if results is None and (folder / "report.json").is_file() and (folder / "recipe.yaml").is_file():
-        return read_selected(str(folder / "recipe.yaml"), overrides), folder.resolve()
+        return read_selected(str(folder / "recipe.yaml"), overrides), folder
     read = read_selected(recipe, overrides)
     return read, results_folder(read, results)
 
@@ -68,6 +69,13 @@ def results_folder(read: ReadRecipe, output: Path | None) -> Path:
     return folder
 
 
+def store_root(results: Path) -> Path:
+    """Where the store of a results folder lies: beside it, wherever links lead, or where MTSUITE_HOME says."""
+    from mtsuite.run.store import Store
+
+    return Store.default_root(Path(os.path.abspath(results)).parent)
+
+
 def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
     """The recipe's plan; what methods print while they are asked for it goes to the standard error.
 
@@ -78,6 +86,27 @@ def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
 
     with prints_aside():
         return make_plan(read, offline=offline)
+
+
+def tell_leaving(results: Path, read: ReadRecipe) -> None:
+    """Say which rows and seeds of an earlier run this one leaves out of a results folder."""
+    from mtsuite.results.rows import scored_rows
+
+    scored = scored_rows(results)
+    methods, external = read.recipe.methods, read.recipe.external
+    gone = [row for row in scored if row not in methods and row not in external]
+    seeds = dict.fromkeys(seed for row in methods for seed in scored.get(row, []))
+    lost = [seed for seed in seeds if seed not in map(str, read.recipe.seeds)]
+    told = [f"the rows {', '.join(gone)}"] if gone else []
+    told += [f"the seeds {', '.join(lost)}"] if lost else []
+    if told:
+        make_console(stderr=True).print(
+            f"note: {escaped(str(results))} holds {escaped(' and '.join(told))}, which this run leaves out: they go "
+            "from its tables and translations. What they were made of stays in the store. To keep the tables too, give "
+            "this run a folder of its own with --output-dir.",
+            highlight=False,
+            soft_wrap=True,
+        )
 
 
 def tell_broken(planned: Planned, verbose: bool) -> None:

@@ -11,11 +11,17 @@ from mtsuite.cli.options import FormatOption, OutputFileOption, RoundsOption, Te
 from mtsuite.cli.terminal import check_output, escaped, known_format, make_console, put_text
 
 
-def report(results: Annotated[Path, typer.Argument(help="A results folder.")]) -> None:
+def report(
+    results: Annotated[Path, typer.Argument(help="A results folder.")],
+    pack: Annotated[
+        bool, typer.Option("--pack", help="Keep records, Markdown tables and one archive, for version control.")
+    ] = False,
+) -> None:
     """Rebuild tables, matrices, figures and report.html from a results folder, without loading a model."""
-    from mtsuite.report.build import build_report
+    from mtsuite.report.build import build_report, pack_report
 
-    build_report(results).print(make_console())
+    built = pack_report(results) if pack else build_report(results)
+    built.print(make_console())
 
 
 def compare(

@@ -20,7 +20,7 @@ from mtsuite.cli.options import (
     SetOption,
     VerboseOption,
 )
-from mtsuite.cli.planning import planned_for, read_selected, results_folder, tell_broken
+from mtsuite.cli.planning import planned_for, read_selected, results_folder, store_root, tell_broken, tell_leaving
 from mtsuite.cli.terminal import make_console
 
 
@@ -42,6 +42,7 @@ def run(
     quiet: QuietOption = False,
 ) -> None:
     """Run a recipe: train, translate, score, report. What is done already is not done again."""
+    from mtsuite.results.writing import check_folder
     from mtsuite.run.aside import prints_aside
     from mtsuite.run.launched import launched, run_launched
     from mtsuite.run.progress import make_progress
@@ -50,8 +51,11 @@ def run(
 
     read = read_selected(recipe, set_, only, exclude, seeds)
     results = results_folder(read, output_dir)
-    store = Store(Store.default_root(results.parent))
+    store = Store(store_root(results))
+    check_folder(results)
     planned = planned_for(read, offline=offline)
+    if not quiet:
+        tell_leaving(results, read)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
         with prints_aside():
             run_launched(planned.plan, store, offline=offline)
@@ -93,7 +97,7 @@ def plan(
     from mtsuite.run.store import Store
 
     read = read_selected(recipe, set_, only, exclude, seeds)
-    store = Store(Store.default_root(results_folder(read, output_dir).parent))
+    store = Store(store_root(results_folder(read, output_dir)))
     planned = planned_for(read)
     print_plan(planned, lambda job: store.is_done(job.key, job.kind), make_console(), every_job=all_jobs)
     tell_broken(planned, verbose)

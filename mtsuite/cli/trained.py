@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from mtsuite.cli.options import OutputFileOption, OutputOption, SetOption, TrainedArgument
-from mtsuite.cli.planning import planned_for, trained_recipe
+from mtsuite.cli.planning import planned_for, store_root, trained_recipe
 from mtsuite.cli.terminal import check_output, make_console, put_text
 
 
@@ -37,7 +37,7 @@ def translate(
         raise typer.BadParameter(f"{output} exists already; choose another file, or add --overwrite",
                                  param_hint="--output")  # fmt: skip
     read, results = trained_recipe(recipe, set_, output_dir)
-    store = Store(Store.default_root(results.parent))
+    store = Store(store_root(results))
     lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
     with prints_aside():
         translations = translate_lines(planned_for(read), store, method, direction, lines, seed)
@@ -60,7 +60,7 @@ def export(
     from mtsuite.run.store import Store
 
     read, results = trained_recipe(recipe, set_, None)
-    store = Store(Store.default_root(results.parent))
+    store = Store(store_root(results))
     with prints_aside():
         exported = export_model(planned_for(read), store, method, output_dir, seed=seed, direction=direction)
     make_console().print(

@@ -23,7 +23,8 @@ from mtsuite.metrics.significance import Comparison, compare, compare_average, h
 from mtsuite.metrics.surface import SurfaceMetric
 from mtsuite.report.main_table import depends_on_seed
 from mtsuite.report.results import TABLE
-from mtsuite.report.segments import Segments, file_name
+from mtsuite.report.segments import Segments, translated
+from mtsuite.results.files import Entry
 
 Place = tuple[str, str]  # direction, test set
 _ROUNDING = 1e-5  # scores.csv has six decimals
@@ -264,7 +265,7 @@ class Rescored:
             raise MetricError(f"no metric of this version has the signature {signature}.")
         found = {}
         for path, seed in _translations(side, place):
-            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+            lines = path.text().split("\n")[:-1]
             if len(lines) != len(segments.references):
                 raise StoreError(
                     f"{path} has {len(lines)} lines, the test set in segments/ has {len(segments.references)}."
@@ -300,14 +301,8 @@ def _made(signature: str) -> str:
     return signature.partition("|version:")[0]
 
 
-def _translations(side: Side, place: Place) -> list[tuple[Path, str]]:
+def _translations(side: Side, place: Place) -> list[tuple[Entry, str]]:
     """The files of a row's translations of one direction, with their seeds."""
-    folder = side.folder.results.folder / "translations" / side.method
-    names = [file_name(*place, several, ".txt") for several in (True, False)]
-    found = []
-    for seed in sorted(path.name for path in folder.glob("*") if path.is_dir()):
-        paths = [folder / seed / trained_on / name for trained_on in sorted(TABLE) for name in names]
-        there = [path for path in paths if path.is_file()]
-        if there:
-            found.append((there[0], seed))
-    return found
+    by_seed = translated(side.folder.results.files, side.method, *place)
+    of_table = {seed: [of[on] for on in sorted(TABLE) if on in of] for seed, of in sorted(by_seed.items())}
+    return [(paths[0], seed) for seed, paths in of_table.items() if paths]

@@ -18,7 +18,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -26,6 +25,7 @@ from typing import Any, Literal
 from mtsuite.data.direction import Direction
 from mtsuite.data.text import one_line, too_long, write_lines
 from mtsuite.errors import DataError, StoreError
+from mtsuite.names import safe_name
 
 SCHEMA = 1
 Pair = tuple[str, str]
@@ -201,7 +201,7 @@ def write_corpus(
 
     test_sets: dict[str, Any] = {}
     for name, by_direction in tests.items():
-        place = f"test/{_folder_name(name, [e['folder'] for e in test_sets.values()])}"
+        place = f"test/{safe_name(name)}"
         test_sets[name] = {"folder": place, "directions": {}}
         for direction, segments in by_direction.items():
             for number, segment in enumerate(segments, start=1):
@@ -244,15 +244,6 @@ def write_corpus(
     unfinished.write_text(json.dumps(info, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     os.replace(unfinished, folder / "corpus.json")
     return Corpus.open(folder)
-
-
-def _folder_name(name: str, taken: list[str]) -> str:
-    """A folder for a test set: ``wmt14/full`` gives ``wmt14_full``, numbered when that is taken."""
-    plain = re.sub(r"[^\w.-]+", "_", name).strip(".") or "set"
-    candidate, number = plain, 2
-    while f"test/{candidate}" in taken:
-        candidate, number = f"{plain}_{number}", number + 1
-    return candidate
 
 
 def _sides(texts: Mapping[Pair, Segments], code: str) -> list[str]:

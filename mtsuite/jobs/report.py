@@ -27,6 +27,7 @@ from mtsuite.jobs.training_metrics import write_training_metrics
 from mtsuite.method import Artefacts
 from mtsuite.metrics.base import MetricResult
 from mtsuite.metrics.registry import make_metric
+from mtsuite.names import safe_name
 from mtsuite.registry import configure
 from mtsuite.report.results import (
     COST_COLUMNS,
@@ -70,7 +71,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     for line in spec["lines"]:
         source = inputs.get(line["translations"])
         if source is not None:
-            folder = output / "translations" / line["method"] / str(line["seed"]) / line["trained_on"]
+            folder = output / "translations" / safe_name(line["method"]) / str(line["seed"]) / line["trained_on"]
             folder.mkdir(parents=True, exist_ok=True)
             name = file_name(line["direction"], line["test_set"], several, ".txt")
             shutil.copyfile(source / "hypotheses.txt", folder / name)

@@ -1,18 +1,16 @@
 """From a results folder to its report: tables, matrices, figures and report.html.
 
 Everything is made in memory and then written; files of an earlier build that this one has no
-successor for are removed.  Equal input gives equal bytes.
+successor for are removed, those of the user stay.  Equal input gives equal bytes.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mtsuite.errors import StoreError
 from mtsuite.report import failures, figures, forgetting, interference
 from mtsuite.report.chart_figures import chart_csv
 from mtsuite.report.costs_table import costs_table
@@ -31,13 +29,14 @@ from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
 from mtsuite.report.topic import Topic
 from mtsuite.report.transfer import transfer
+from mtsuite.results.files import ARCHIVE
+from mtsuite.results.pack import archive, is_packed
+from mtsuite.results.writing import is_report, write_files
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-FOLDERS = ("tables", "matrices", "figures")
 PAGE = "report.html"
-_ENDINGS = frozenset({".md", ".tex", ".csv", ".html", ".png", ".svg"})
 TOPICS: tuple[Callable[[Results], Topic | None], ...] = (interference.topic, failures.topic, forgetting.topic)
 
 
@@ -107,6 +106,7 @@ def build_report(results: Path, *, page: bool = True) -> Report:
             drawn = [(topic, [_image(drawing, files) for drawing in several]) for topic, several in by_topic]
         parts = Parts(scores, costs, transferred.tables, transferred.views, significance, charts, drawn)
         files[PAGE] = report_page(data, parts).encode()
+    write_files(results, files, is_report)
     return Report(
         folder=results,
         headline=tuple(scores[0]),
@@ -116,8 +116,21 @@ def build_report(results: Path, *, page: bool = True) -> Report:
         significance=tuple(table for _, table in significance),
         matrices=transferred.matrices,
         topics=tuple(topics),
-        files=_write(results, files),
+        files=tuple(results / name for name in files),
     )
+
+
+def pack_report(results: Path) -> Report:
+    """Rebuild the tables and bring the folder into its packed form: records and Markdown tables, one archive.
+
+    What is left out, ``build_report`` makes again from the archive.  Raises StoreError as ``build_report`` does.
+    """
+    report = build_report(results, page=False)
+    content, archived = archive(results)
+    made = {path.relative_to(results).as_posix() for path in report.files}
+    gone = {*archived, *(name for name in made if not is_packed(name))}
+    write_files(results, {ARCHIVE: content}, lambda name: name in gone)
+    return report
 
 
 def print_report(results: Path, console: Console) -> None:
@@ -153,23 +166,3 @@ def _image(drawing: Drawing, files: dict[str, bytes]) -> Chart:
     files |= {f"figures/{drawing.name}.{ending}": content for ending, content in images.items()}
     wide = figure.get_figwidth() > 1.5 * figures.WIDTH
     return Chart(drawing.name, drawing.alt, images["svg"], drawing.caption, drawing.method, wide)
-
-
-def _write(folder: Path, files: dict[str, bytes]) -> tuple[Path, ...]:
-    """Write all files, each whole or not at all, and remove what an earlier build left in the three folders."""
-    try:
-        for name in FOLDERS:
-            for old in (folder / name).glob("*"):
-                if old.is_file() and old.suffix in _ENDINGS and f"{name}/{old.name}" not in files:
-                    old.unlink()
-        if PAGE not in files:
-            (folder / PAGE).unlink(missing_ok=True)
-        for name, content in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{path.name}.part")
-            draft.write_bytes(content)
-            os.replace(draft, path)
-    except OSError as error:
-        raise StoreError(f"The report cannot be written into {folder}: {error}") from None
-    return tuple(folder / name for name in files)

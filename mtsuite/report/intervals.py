@@ -23,8 +23,8 @@ def intervals(results: Results, metric: str, panel: Panel) -> dict[tuple[str, st
 
     Raises StoreError when the file lacks a column or a number is none.
     """
-    path = results.folder / "intervals.csv"
-    if not path.is_file():
+    path = results.files.entry("intervals.csv")
+    if not path.exists():
         return {}
     testsets = panel.testsets
     columns = {*panel.columns, (AVERAGE, testsets[0] if len(testsets) == 1 else "")}

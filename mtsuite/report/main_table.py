@@ -228,7 +228,8 @@ def _reading(results: Results, metric: str, table: Table) -> str:
         text += f" {listed(floors)}: a floor, not a method; never marked."
     outside = [row.label for row in table.rows if row.key in results.external]
     if outside:
-        text += f" {listed(outside)}: made elsewhere, outside of the comparison's budget; never marked."
+        text += f" {listed(outside)}: made elsewhere, outside of the comparison's budget; tested as the others are, "
+        text += "never bold or underlined."
     return text
 
 

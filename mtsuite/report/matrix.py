@@ -12,7 +12,6 @@ That is the difference of their changes against the base as well.
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,8 +99,7 @@ class Matrix:
     @property
     def name(self) -> str:
         """What its files are called, less ``-scores`` or ``-change``."""
-        method = re.sub(r"[^A-Za-z0-9._-]+", "-", self.method)
-        return f"{method}-{slug(self.metric)}" + (f"-{self.suffix}" if self.suffix else "")
+        return f"{slug(self.method)}-{slug(self.metric)}" + (f"-{self.suffix}" if self.suffix else "")
 
     @property
     def unit(self) -> str:

@@ -16,6 +16,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.errors import DataError, StoreError, did_you_mean, shortened
 from mtsuite.report.info import check_info
 from mtsuite.report.segments import Segments, read_segments
+from mtsuite.results.files import Entry, Files
 
 SCHEMA = 1
 FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
@@ -148,6 +149,10 @@ class Results:
     failures: tuple[Failure, ...] = ()  # empty for a folder written before they were measured
 
     @property
+    def files(self) -> Files:
+        return Files(self.folder)
+
+    @property
     def title(self) -> str:
         return str(self.info.get("title") or self.folder.name)
 
@@ -204,36 +209,36 @@ def read_results(folder: Path) -> Results:
         raise StoreError(
             f"There is no results folder {folder}. Give the folder that `mtsuite run` wrote, such as results/<recipe>."
         )
-    info = _report_json(folder / "report.json")
-    scores = tuple(_score(folder / "scores.csv", i, row) for i, row in read_rows(folder / "scores.csv", SCORE_COLUMNS))
-    costs_path, tests_path = folder / "costs.csv", folder / "significance.csv"
-    costs = tuple(_cost(costs_path, i, row) for i, row in read_rows(costs_path, COST_COLUMNS))
+    entry = Files(folder).entry
+    info = _report_json(entry("report.json"))
+    scores = tuple(_score(entry("scores.csv"), i, row) for i, row in read_rows(entry("scores.csv"), SCORE_COLUMNS))
+    costs = tuple(_cost(entry("costs.csv"), i, row) for i, row in read_rows(entry("costs.csv"), COST_COLUMNS))
+    tests = entry("significance.csv")
     comparisons: tuple[Comparison, ...] = ()
-    if tests_path.is_file() and tests_path.read_text(encoding="utf-8").strip():
-        rows = read_rows(tests_path, SIGNIFICANCE_COLUMNS)
-        comparisons = tuple(_comparison(tests_path, i, row) for i, row in rows)
-    failures_path = folder / "failures.csv"
-    found = read_rows(failures_path, FAILURE_COLUMNS) if failures_path.is_file() else []
-    failures = tuple(_failure(failures_path, i, row) for i, row in found)
+    if tests.exists() and _text(tests).strip():
+        comparisons = tuple(_comparison(tests, i, row) for i, row in read_rows(tests, SIGNIFICANCE_COLUMNS))
+    measured = entry("failures.csv")
+    found = read_rows(measured, FAILURE_COLUMNS) if measured.exists() else []
+    failures = tuple(_failure(measured, i, row) for i, row in found)
     _check_rows(folder, info, scores)
-    recipe = folder / "recipe.yaml"
+    recipe, environment, charts = entry("recipe.yaml"), entry("environment.json"), entry("charts.json")
     return Results(
         folder=folder,
         info=info,
         scores=scores,
         costs=costs,
         comparisons=comparisons,
-        environment=_json(folder / "environment.json") if (folder / "environment.json").is_file() else {},
-        recipe=_text(recipe) if recipe.is_file() else "",
+        environment=_json(environment) if environment.exists() else {},
+        recipe=_text(recipe) if recipe.exists() else "",
         segments=read_segments(folder),
-        charts=_method_charts(folder / "charts.json") if (folder / "charts.json").is_file() else (),
-        perplexities=_perplexities(folder / "perplexity.csv"),
+        charts=_method_charts(charts) if charts.exists() else (),
+        perplexities=_perplexities(entry("perplexity.csv")),
         failures=failures,
     )
 
 
-def _perplexities(path: Path) -> tuple[Perplexity, ...]:
-    if not path.is_file():
+def _perplexities(path: Entry) -> tuple[Perplexity, ...]:
+    if not path.exists():
         return ()
     found = []
     for line, row in read_rows(path, PERPLEXITY_COLUMNS):
@@ -248,7 +253,7 @@ def _perplexities(path: Path) -> tuple[Perplexity, ...]:
     return tuple(found)
 
 
-def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:
+def _method_charts(path: Entry) -> tuple[tuple[str, Chart], ...]:
     try:
         return tuple((str(entry["method"]), Chart.from_dict(entry)) for entry in _json(path, holes=True)["charts"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -257,9 +262,9 @@ def _method_charts(path: Path) -> tuple[tuple[str, Chart], ...]:
         ) from None
 
 
-def _text(path: Path) -> str:
+def _text(path: Entry) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.text().replace("\r\n", "\n")
     except FileNotFoundError:
         raise StoreError(
             f"{path} is missing. A results folder needs report.json, scores.csv and costs.csv; "
@@ -269,7 +274,7 @@ def _text(path: Path) -> str:
         raise StoreError(f"{path} cannot be read: {error}") from None
 
 
-def _json(path: Path, *, holes: bool = False) -> dict[str, Any]:
+def _json(path: Entry, *, holes: bool = False) -> dict[str, Any]:
     """The object in a file; NaN, Python's own word for a number that is not there, only with ``holes``."""
     try:
         value = json.loads(_text(path), parse_constant=float if holes else _no_number)
@@ -286,7 +291,7 @@ def _no_number(word: str) -> None:
     raise ValueError(f"{word} is no number of JSON")
 
 
-def _report_json(path: Path) -> dict[str, Any]:
+def _report_json(path: Entry) -> dict[str, Any]:
     info = _json(path)
     found = info.get("schema")
     if found != SCHEMA:
@@ -309,7 +314,7 @@ def _report_json(path: Path) -> dict[str, Any]:
     return info
 
 
-def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
+def read_rows(path: Entry, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
     """(line number, row) pairs of a CSV that must have these columns; others are ignored."""
     reader = csv.DictReader(_text(path).splitlines(keepends=True), strict=True)
     try:
@@ -330,7 +335,7 @@ def read_rows(path: Path, columns: tuple[str, ...]) -> list[tuple[int, dict[str,
         raise StoreError(f"{path}:{reader.line_num}: expected CSV: {error}.") from None
 
 
-def read_number(path: Path, line: int, column: str, text: str, *, finite: bool = True) -> float:
+def read_number(path: Entry, line: int, column: str, text: str, *, finite: bool = True) -> float:
     """The number in a field; StoreError, with its place, where there is none (``finite``: or an infinite one)."""
     try:
         value = float(text)
@@ -344,14 +349,14 @@ def read_number(path: Path, line: int, column: str, text: str, *, finite: bool =
     return value
 
 
-def _read_count(path: Path, line: int, column: str, text: str) -> str:
+def _read_count(path: Entry, line: int, column: str, text: str) -> str:
     """A whole number's text as it stands; StoreError, with its place, for anything else."""
     if re.fullmatch(r"[0-9]{1,18}", text) is None:
         raise StoreError(f"{path}:{line}: expected a whole number in column {column!r}, found {shortened(text)!r}.")
     return text
 
 
-def _score(path: Path, line: int, row: dict[str, str]) -> Score:
+def _score(path: Entry, line: int, row: dict[str, str]) -> Score:
     values = {column: row[column] for column in SCORE_COLUMNS if column != "score"}
     try:
         Direction.parse(row["direction"])
@@ -361,14 +366,14 @@ def _score(path: Path, line: int, row: dict[str, str]) -> Score:
     return Score(score=read_number(path, line, "score", row["score"]), **values)
 
 
-def _cost(path: Path, line: int, row: dict[str, str]) -> Cost:
+def _cost(path: Entry, line: int, row: dict[str, str]) -> Cost:
     numbers = {
         name: read_number(path, line, name, row[name], finite=False) for name in COST_NUMBERS if row[name].strip()
     }
     return Cost(row["method"], row["seed"], {k: v for k, v in numbers.items() if math.isfinite(v)})
 
 
-def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
+def _comparison(path: Entry, line: int, row: dict[str, str]) -> Comparison:
     return Comparison(
         metric=row["metric"],
         direction=row["direction"],
@@ -385,7 +390,7 @@ def _comparison(path: Path, line: int, row: dict[str, str]) -> Comparison:
     )
 
 
-def _failure(path: Path, line: int, row: dict[str, str]) -> Failure:
+def _failure(path: Entry, line: int, row: dict[str, str]) -> Failure:
     values = {column: row[column] for column in FAILURE_COLUMNS if column != "value"}
     return Failure(value=read_number(path, line, "value", row["value"]), **values)
 

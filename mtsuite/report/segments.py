@@ -1,6 +1,7 @@
 """Segments of a results folder: what was translated, its references, and the scores of single segments.
 
-``segments/<direction>.json`` (``<testset>.<direction>.json`` where a recipe has several test sets) holds
+``segments/<direction>.json`` holds (``<test set>.<direction>.json`` where a recipe has several test sets, with a name
+that ``mtsuite.names`` makes safe)
 
     {"direction": "en-de", "testset": "test", "sources": [...], "references": [...],
      "scores": {"COMET": {"lora": {"1": [...]}}}, "flags": {"lora": {"1": {"off-target": [0, 7]}}}}
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.errors import StoreError
+from mtsuite.names import safe_name
+from mtsuite.results.files import Entry, Files
 
 FOLDER = "segments"
 _DIGITS = 4
@@ -62,7 +65,19 @@ class Segments:
 
 def file_name(direction: str, testset: str, several: bool, ending: str) -> str:
     """What a direction's file is called, here and in ``translations/``; ``several``: the recipe has many test sets."""
-    return f"{testset}.{direction}{ending}" if several else f"{direction}{ending}"
+    return f"{safe_name(testset)}.{direction}{ending}" if several else f"{direction}{ending}"
+
+
+def translated(files: Files, method: str, direction: str, testset: str) -> dict[str, dict[str, Entry]]:
+    """Seed to ``trained_on`` to the file of a row's translations; also where rows went by their names as they are."""
+    there = [path.split("/") for path in files.names("translations", ".txt")]
+    of_row = [parts for parts in there if len(parts) == 5 and parts[1] in (safe_name(method), method)]
+    found: dict[str, dict[str, Entry]] = {}
+    for name in (f"{safe_name(testset)}.{direction}.txt", f"{testset}.{direction}.txt", f"{direction}.txt"):
+        for parts in of_row:
+            if parts[4] == name:
+                found.setdefault(parts[2], {}).setdefault(parts[3], files.entry("/".join(parts)))
+    return found
 
 
 def write_segments(results: Path, found: Sequence[Segments], *, several: bool) -> None:
@@ -70,7 +85,7 @@ def write_segments(results: Path, found: Sequence[Segments], *, several: bool) -
     folder = results / FOLDER
     folder.mkdir(exist_ok=True)
     for one in found:
-        path = folder / file_name(one.direction, one.testset, several, ".json").replace("/", "_")
+        path = folder / file_name(one.direction, one.testset, several, ".json")
         path.write_text(one.to_json() + "\n", encoding="utf-8")
 
 
@@ -80,8 +95,9 @@ def read_segments(results: Path) -> dict[tuple[str, str], Segments]:
     Raises StoreError for a file that is not as described above, or whose lists differ in length.
     """
     found = {}
-    for path in sorted((results / FOLDER).glob("*.json")):
-        one = _read(path)
+    files = Files(results)
+    for name in files.names(FOLDER, ".json"):
+        one = _read(files.entry(name))
         found[one.direction, one.testset] = one
     return found
 
@@ -95,9 +111,9 @@ def _check_types(one: Segments) -> None:
         raise TypeError("a score is no finite number")
 
 
-def _read(path: Path) -> Segments:
+def _read(path: Entry) -> Segments:
     try:
-        value: Any = json.loads(path.read_text(encoding="utf-8"))
+        value: Any = json.loads(path.text())
         one = Segments(
             value["direction"],
             value["testset"],

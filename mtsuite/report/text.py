@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
+from mtsuite.names import safe_name
 
 HOLE = "—"  # a cell whose number is missing
 MINUS = "−"  # U+2212: a hyphen is too short beside digits
@@ -62,10 +61,17 @@ def rate(value: float) -> str:
     return f"{value:.0f}" if value >= 99.95 else f"{value:.1f}"
 
 
+_METRICS = frozenset({"BLEU", "BLEU-paper", "spBLEU", "chrF", "chrF++", "TER", "COMET"})
+
+
 def slug(text: str) -> str:
-    """A file name made of a metric's or a test set's name: ``COMET (22)`` gives ``comet-22``."""
-    ascii_text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"[^a-z0-9._]+", "-", ascii_text.lower()).strip("-._") or "unnamed"
+    """The part of a file name that is a metric's, a row's or a test set's name; different names, different parts.
+
+    The suite's metrics go by their names in small letters: ``bleu``, ``chrf++``.
+    """
+    if text in _METRICS:
+        return text.lower()
+    return safe_name(text if text not in {metric.lower() for metric in _METRICS} else f"{text}\0")
 
 
 def listed(names: list[str], limit: int = 0) -> str:

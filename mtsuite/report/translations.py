@@ -7,12 +7,12 @@ draws: ``page/translations.js`` reads the one that is looked at and builds twent
 from __future__ import annotations
 
 import base64
+import io
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -20,8 +20,9 @@ from mtsuite.data.languages import language
 from mtsuite.errors import StoreError
 from mtsuite.report.main_table import average_by_seed
 from mtsuite.report.results import ALL, FLOOR_ROWS, OWN, Results
-from mtsuite.report.segments import file_name
+from mtsuite.report.segments import translated
 from mtsuite.report.untrained import untrained_directions
+from mtsuite.results.files import Entry
 
 CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 SAMPLE = 5  # segments a direction for readers without scripts
@@ -83,13 +84,12 @@ def read_blocks(results: Results) -> list[Block]:
     Folders of before there were segments have no sources, references and scores.  Raises StoreError for a file that is
     not UTF-8.
     """
-    several = len({testset for _, testset in results.segments}) > 1
     found = []
     untrained = untrained_directions(results)
     for direction in [*results.directions, *untrained]:
         sets = [testset for of, testset in results.segments if of == direction]
         for testset in sets or [""]:
-            outputs = _outputs(results, file_name(direction, testset, several, ".txt"))
+            outputs = _outputs(results, direction, testset)
             if not outputs:
                 continue
             segments = results.segments.get((direction, testset))
@@ -110,13 +110,12 @@ def read_blocks(results: Results) -> list[Block]:
     return found
 
 
-def _outputs(results: Results, name: str) -> dict[str, dict[str, list[str]]]:
+def _outputs(results: Results, direction: str, testset: str) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for method in (m for m in results.methods if m not in FLOOR_ROWS):  # a copy of the source, which is shown
-        folder = results.folder / "translations" / method
-        seeds = sorted((p.name for p in folder.iterdir() if p.is_dir()), key=_seed_order) if folder.is_dir() else []
-        for seed in seeds:
-            path = next((p for on in (ALL, OWN) if (p := folder / seed / on / name).is_file()), None)
+        by_seed = translated(results.files, method, direction, testset)
+        for seed in sorted(by_seed, key=_seed_order):
+            path = next((by_seed[seed][on] for on in (ALL, OWN) if on in by_seed[seed]), None)
             if path is not None:
                 found.setdefault(method, {})[seed] = _lines(path)
     return found
@@ -126,10 +125,9 @@ def _seed_order(name: str) -> tuple[int, str]:
     return (int(name), name) if name.isdigit() else (10**9, name)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Entry) -> list[str]:
     try:
-        with path.open(encoding="utf-8", newline="\n") as file:
-            lines = [line.rstrip("\r\n") for line in file]
+        lines = [line.rstrip("\r\n") for line in io.StringIO(path.text(), newline="\n")]
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{path} cannot be read as UTF-8 text, one line a segment: {error}") from None
     return [line if len(line) <= CHARACTERS else f"{line[:CHARACTERS]} …" for line in lines]

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import re
 import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtsuite.errors import StoreError
 from mtsuite.jobs.context import INCOMPLETE
 from mtsuite.plan.broken import planning_job
 from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
 from mtsuite.plan.report import report_plan
 from mtsuite.report.failed_jobs import SKIPPED
+from mtsuite.results.writing import is_output, write_files
 from mtsuite.run.environment import describe_environment
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome, run_plan
 from mtsuite.run.store import Store
-
-# What the suite writes into a results folder; anything else there is the user's.
-_OWNED = ("recipe.yaml", "environment.json", "report.json", "charts.json", "scores.csv", "costs.csv",
-          "significance.csv", "intervals.csv", "failures.csv", "perplexity.csv", "metrics.jsonl", "segments",
-          "translations", "tables",
-          "matrices", "figures", "report.html")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -102,41 +94,9 @@ def _keep_broken(planned: Planned, store: Store, progress: Progress) -> list[tup
 
 
 def publish(source: Path, results: Path) -> None:
-    """Copy a report's files into the results folder, each whole or not at all.
+    """Copy a report's files into the results folder; what is not of the suite there stays as it is.
 
     Raises StoreError when the folder cannot be written.
     """
-    try:
-        results.mkdir(parents=True, exist_ok=True)
-        for name in _OWNED:
-            fresh, place = results / f".{name}.new", results / name
-            _remove(fresh)
-            if not (source / name).exists():
-                _remove(place)
-                continue
-            if (source / name).is_dir():
-                shutil.copytree(source / name, fresh)
-                _remove(place)
-            else:
-                shutil.copyfile(source / name, fresh)
-            os.replace(fresh, place)
-    except OSError as error:  # of shutil.Error, one error a file, the first says why
-        raise StoreError(
-            f"{results}: the results cannot be written: {_reason(error)}. Everything is kept in the store; "
-            "free some space or choose another folder with --output-dir and run again."
-        ) from error
-
-
-def _reason(error: OSError) -> str:
-    """Why a file could not be copied; copytree tells it as (source, target, reason) of every file."""
-    if isinstance(error, shutil.Error) and error.args and isinstance(error.args[0], list) and error.args[0]:
-        _, target, reason = error.args[0][0]
-        return f"{Path(target).name}: {re.sub(r'^.Errno [0-9]+. ', '', str(reason)).partition(': ')[0]}"
-    return error.strerror or str(error)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    found = {path.relative_to(source).as_posix(): path for path in sorted(source.rglob("*")) if path.is_file()}
+    write_files(results, {name: path for name, path in found.items() if is_output(name)}, is_output)

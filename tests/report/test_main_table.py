@@ -133,7 +133,7 @@ def test_a_direction_with_two_test_sets_makes_a_table_each(tmp_path: Path) -> No
     numbers = {"a": {"en-de": 1.0, "de-en": 2.0}}
     lines = grid(numbers, testset="WMT 14") + grid(numbers, testset="flores")
     tables = score_tables(read_results(write_folder(tmp_path, lines, INFO)))
-    assert [t.name for t in tables] == ["bleu-wmt-14", "bleu-flores"]
+    assert [t.name for t in tables] == ["bleu-wmt-14-6654bef8", "bleu-flores"]
 
 
 def test_transfer_rows_stay_out_of_the_main_table(tmp_path: Path) -> None:
