@@ -343,7 +343,7 @@ def test_full_disk_under_the_results(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mtsuite.run.recipe.shutil.copytree", full)
+    monkeypatch.setattr("mtsuite.results.writing.shutil.copyfile", full)
     answer = verb("run", "mini.yaml", "--jobs", "2")
     says(answer, 1, "results/mini", "No space left on device", "--output-dir")
 

@@ -6,12 +6,12 @@ The model checks types alone: keys that other versions write are let through, an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from mtsuite.errors import StoreError, shortened, unprintable
+from mtsuite.results.files import Entry
 
 
 def _name(text: str) -> str:
@@ -111,7 +111,7 @@ class Info(_Block):
     significance_alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
 
-def check_info(path: Path, info: Mapping[str, Any]) -> None:
+def check_info(path: Entry, info: Mapping[str, Any]) -> None:
     """Raise StoreError, naming the key, for a report.json that is not as the suite writes it."""
     try:
         Info.model_validate(info, strict=False)
