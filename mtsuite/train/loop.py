@@ -122,6 +122,7 @@ def fit(
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
             for batch in stream.update():
                 result.count(batch)
+        progress(step=first, total=settings.steps, restored=first)
     if log is not None:
         log.begin(first)
 
