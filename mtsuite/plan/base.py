@@ -34,7 +34,7 @@ def base_directions(recipe: Recipe) -> list[str]:
 
 
 def corpus_directions(recipe: Recipe) -> list[str]:
-    """Directions that the corpus has text of: the base's and the recipe's, in the base's order where it has them all."""
+    """Directions that the corpus has text of: the base's and the recipe's; the base's order where it has them all."""
     base = base_directions(recipe) if recipe.model.name_or_path == "pretrain" else recipe.model.pretrain.directions
     if set(recipe.directions) <= set(base):
         return base

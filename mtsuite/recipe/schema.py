@@ -208,7 +208,7 @@ class Pretrain(Section):
     directions: list[str] = Field(
         [],
         description="Directions of the bilingual documents, and so the languages of the model; empty: the "
-        "recipe's directions.",
+        "recipe's directions, or all ten of the embedded world where its shipped base serves them.",
     )
     use_shipped: bool = Field(
         True, description="Take the weights that come with the suite when they were made from these very settings."
@@ -223,7 +223,10 @@ class Model(Section):
     )
     revision: str | None = Field(None, description="Commit or tag of a hub model.")
     dtype: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="Type that the frozen weights are held in."
+        "float32",
+        description="Type that the frozen weights are held in. Trained ones are float32. Where `train.mixed_precision` "
+        "asks for no autocast, products are computed in the frozen weights' type. Gradients of `float16` are not "
+        "scaled: prefer `bfloat16` for training.",
     )
     trust_remote_code: bool = Field(False, description="Run code that comes with the checkpoint (Baichuan2 needs it).")
     pretrain: Pretrain = Field(Pretrain(), description="Settings of `name_or_path: pretrain`.")

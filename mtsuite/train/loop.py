@@ -22,7 +22,7 @@ from mtsuite.data.batches import Batch
 from mtsuite.errors import MethodError
 from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
 from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
-from mtsuite.train.precision import bf16_gains
+from mtsuite.train.precision import bf16_gains, one_type
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -161,7 +161,7 @@ def fit(
             if not tokens:
                 continue
             learner.focus(model, batch.direction)
-            with accelerator.autocast():
+            with accelerator.autocast(), one_type(model, device):
                 loss = _scalar(learner.loss(model, share.to(device))) * (tokens / total)
             if loss.requires_grad:
                 accelerator.backward(loss)
