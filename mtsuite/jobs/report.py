@@ -293,38 +293,69 @@ def _metric_notes(spec: dict[str, Any]) -> dict[str, str]:
 
 
 def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
-    """Fingerprints of the parallel text that each model consumed; equal within a seed and a set of directions."""
+    """Fingerprints of the text that each training consumed, and what a comparison of them says.
+
+    They are to be equal within a seed, a set of directions and a kind of text (parallel or monolingual).
+    """
     streams: list[dict[str, Any]] = []
-    groups: dict[tuple[int, str, bool, bool], set[str]] = {}
+    missing: list[str] = []
     for training in spec["trainings"]:
-        for name, key in training["phases"]:
-            summary = _summary(inputs[key]) if key in inputs else {}
-            if summary.get("text") != "parallel":
-                continue
+        summaries = {name: _summary(inputs[key]) for name, key in training["phases"] if key in inputs}
+        learned = {name: summary for name, summary in summaries.items() if "fingerprint" in summary}  # no probes
+        if len(summaries) < len(training["phases"]) and "parallel" not in {one["text"] for one in learned.values()}:
+            missing.append(training["method"])
+        for name, summary in learned.items():
             stream = {
                 "method": training["method"],
                 "seed": training["seed"],
                 "trained_on": training["trained_on"],
                 "phase": name,
+                "text": summary["text"],
                 "fingerprint": summary["fingerprint"],
                 "target_tokens": summary["target_tokens"],
                 "updates": summary["updates"],
                 "transfer": training["transfer"],
+                "chat": bool((summary.get("chat") or {}).get("on")),  # the same pairs in other words
             }
             if by_direction := summary.get("target_tokens_by_direction"):  # models of earlier versions lack it
                 stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
-            in_chat = bool((summary.get("chat") or {}).get("on"))  # the same pairs in other words
-            group = (training["seed"], training["trained_on"], training["transfer"], in_chat)
-            groups.setdefault(group, set()).add(summary["fingerprint"])
-    consistent = all(len(found) == 1 for found in groups.values())
-    message = (
-        "All trained rows consumed the same stream of parallel text, batch by batch."
-        if consistent
-        else "Rows of this table consumed DIFFERENT streams of parallel text: their scores do not compare "
-        "methods alone."
-    )
-    return {"consistent": consistent, "streams": streams, "message": message}
+    messages = [told for text in ("parallel", "monolingual") if (told := _compared(streams, text))]
+    consistent = all(told[0] for told in messages)
+    said = [told[1] for told in messages] or ["No training is there to compare."] * bool(spec["trainings"])
+    if missing:
+        rows = ", ".join(dict.fromkeys(missing))
+        said.append(f"Not compared: {len(missing)} training(s) that failed or are missing ({rows}).")
+    return {"consistent": consistent, "streams": streams, "message": " ".join(said)}
+
+
+def _compared(streams: list[dict[str, Any]], text: str) -> tuple[bool, str] | None:
+    """Whether trainings on one kind of text consumed the same stream, and a sentence with what was compared.
+
+    None when there is no such training.
+    """
+    mine = [stream for stream in streams if stream["text"] == text]
+    groups: dict[tuple[int, str, bool, bool, str], list[dict[str, Any]]] = {}
+    for stream in mine:
+        phase = stream["phase"] if text == "monolingual" else ""
+        key = (stream["seed"], stream["trained_on"], stream["transfer"], stream["chat"], phase)
+        groups.setdefault(key, []).append(stream)
+    if not mine:
+        return None
+    fellows = [group for group in groups.values() if len(group) > 1]
+    if not fellows:
+        what = "one training" if len(mine) == 1 else f"{len(mine)} trainings, each on directions or a seed of its own"
+        return True, f"{text.capitalize()} text: {what}, so there was nothing to compare."
+    compared = [stream for group in fellows for stream in group]
+    rows = ", ".join(dict.fromkeys(stream["method"] for stream in compared))
+    seeds = ", ".join(str(seed) for seed in sorted({stream["seed"] for stream in compared}))
+    of = f"{len(compared)} training phases compared ({rows}; seed{'s' * (',' in seeds)} {seeds})"
+    if any(len({stream["fingerprint"] for stream in group}) > 1 for group in fellows):
+        return False, (
+            f"Rows of this table consumed DIFFERENT streams of {text} text: their scores do not compare methods "
+            f"alone. {of}."
+        )
+    return True, f"All trained rows consumed the same stream of {text} text, batch by batch: {of}."
 
 
 def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120) -> dict[str, list[list[float]]]:

@@ -10,6 +10,36 @@ from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, checkpoint_identity
 from mtsuite.recipe.schema import Recipe
 
+# Directions that the shipped base has read bilingual text of, in its order.
+WORLD = tuple(f"{a}-{b}" for other in ("de", "it", "fr", "ar", "zh") for a, b in (("en", other), (other, "en")))
+
+
+def base_directions(recipe: Recipe) -> list[str]:
+    """Directions whose bilingual text the base is pretrained on.
+
+    The recipe's own list, else the ten of the embedded world for any subset of them where the settings are those of
+    the shipped base: so it stays the same model whichever directions are asked for.  Elsewhere the recipe's directions.
+    """
+    pretrain = recipe.model.pretrain
+    if pretrain.directions:
+        return pretrain.directions
+    embedded = recipe.model.name_or_path == "pretrain" and recipe.data.text.source == "microworld"
+    if (
+        embedded
+        and set(recipe.directions) <= set(WORLD)
+        and pretrain == type(pretrain)(use_shipped=pretrain.use_shipped)
+    ):
+        return list(WORLD)
+    return list(recipe.directions)
+
+
+def corpus_directions(recipe: Recipe) -> list[str]:
+    """Directions that the corpus has text of: the base's and the recipe's; the base's order where it has them all."""
+    base = base_directions(recipe) if recipe.model.name_or_path == "pretrain" else recipe.model.pretrain.directions
+    if set(recipe.directions) <= set(base):
+        return base
+    return list(dict.fromkeys([*recipe.directions, *base]))
+
 
 def base_job(recipe: Recipe, folder: Path, corpus: str, templates: Mapping[str, Any], opened: Mapping[str, Any]) -> Job:
     """What every row starts from.
@@ -26,7 +56,7 @@ def base_job(recipe: Recipe, folder: Path, corpus: str, templates: Mapping[str, 
         spec: dict[str, Any] = {
             "version": VERSIONS["base"],
             "model": {"name_or_path": "pretrain", "pretrain": pretrain},
-            "directions": model.pretrain.directions or recipe.directions,
+            "directions": base_directions(recipe),
             "templates": templates,
             **run,
         }

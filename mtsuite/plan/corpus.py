@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.errors import DataError
+from mtsuite.plan.base import corpus_directions
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.place import ErrorAt
@@ -22,7 +23,7 @@ def corpus_job(recipe: Recipe, folder: Path) -> Job:
     from mtsuite.data.sources import check_source
 
     data = _data(recipe, without=recipe.forgetting.zero_shot_directions)
-    directions = list(dict.fromkeys([*recipe.directions, *recipe.model.pretrain.directions]))
+    directions = corpus_directions(recipe)
     check_source(data, directions, folder)
     check_text(data, directions, folder)
     return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0)

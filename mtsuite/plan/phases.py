@@ -61,6 +61,8 @@ def train_job(
         "_checkpoint_seconds": train.checkpoint_seconds,
         **common,
     }
+    if recipe.model.dtype != "float32":
+        spec["computed_in"] = "frozen type"  # without autocast too; mixed products failed or were cast by the method
     if recipe.tracking:
         spec["_tracking"] = {"trackers": recipe.tracking, "project": recipe.name or "mtsuite", "run": label}
     tokens = budget["steps"] * train.tokens_per_batch * train.gradient_accumulation_steps

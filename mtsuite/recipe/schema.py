@@ -208,7 +208,7 @@ class Pretrain(Section):
     directions: list[str] = Field(
         [],
         description="Directions of the bilingual documents, and so the languages of the model; empty: the "
-        "recipe's directions.",
+        "recipe's directions, or all ten of the embedded world where its shipped base serves them.",
     )
     use_shipped: bool = Field(
         True, description="Take the weights that come with the suite when they were made from these very settings."
@@ -227,7 +227,8 @@ class Model(Section):
     dtype: Literal["float32", "bfloat16", "float16", "auto"] = Field(
         "float32",
         description="Type that frozen weights are held in; what is trained is held in float32. `auto`: bfloat16 where "
-        "the hardware gains by it, else float32.",
+        "the hardware gains by it, else float32. Where `train.mixed_precision` asks for no autocast, products are "
+        "computed in the frozen weights' type. Gradients of `float16` are not scaled: prefer `bfloat16` for training.",
     )
     trust_remote_code: bool = Field(False, description="Run code that comes with the checkpoint (Baichuan2 needs it).")
     pretrain: Pretrain = Field(Pretrain(), description="Settings of `name_or_path: pretrain`.")

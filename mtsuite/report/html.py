@@ -262,7 +262,9 @@ def _fairness(results: Results) -> str:
     streams = [s for s in fairness.get("streams") or [] if isinstance(s, Mapping)]
     rows = []
     for s in streams:
-        fellows = [o for o in streams if (o.get("seed"), o.get("trained_on")) == (s.get("seed"), s.get("trained_on"))]
+        fellows = [
+            o for o in streams if all(o.get(k) == s.get(k) for k in ("seed", "trained_on", "transfer", "text", "chat"))
+        ]
         prints = [str(o.get("fingerprint")) for o in fellows]
         usual = max(dict.fromkeys(prints), key=prints.count)
         odd = not consistent and str(s.get("fingerprint")) != usual

@@ -325,7 +325,8 @@ def _consumed(results: Results, method: str) -> dict[str, _Consumed]:
     """By seed, from the recorded streams of the table's models."""
     found: dict[str, _Consumed] = {}
     for stream in (results.info.get("fairness") or {}).get("streams") or []:
-        if stream.get("method") == method and not stream.get("transfer"):
+        parallel = stream.get("text") != "monolingual"
+        if parallel and stream.get("method") == method and not stream.get("transfer"):
             one = found.setdefault(str(stream.get("seed")), _Consumed())
             one.tokens += int(stream.get("target_tokens", 0))
             one.updates += int(stream.get("updates", 0))

@@ -49,6 +49,7 @@ def _budget(results: Results) -> str:
     """Updates and target tokens of the rows, one number where they agree, else from the least to the most."""
     fairness = results.info.get("fairness") or {}
     streams = [s for s in fairness.get("streams") or [] if isinstance(s, dict) and not s.get("transfer")]
+    streams = [s for s in streams if s.get("text") != "monolingual"]
     parts = []
     for key, unit in (("updates", "updates"), ("target_tokens", "target tokens")):
         sums: dict[tuple[str, str], int] = defaultdict(int)

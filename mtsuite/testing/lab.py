@@ -48,10 +48,10 @@ class Run:
 
 
 class Lab:
-    """One method on one family; what several checks need is made once."""
+    """One method on one family; what several checks need is made once.  Frozen weights are held in ``dtype``."""
 
-    def __init__(self, make: Callable[[], Method], family: str) -> None:
-        self.make, self.family = make, family
+    def __init__(self, make: Callable[[], Method], family: str, dtype: torch.dtype = torch.float32) -> None:
+        self.make, self.family, self.dtype = make, family, dtype
         self.text = shared_text()[0]
         self._first: Run | None = None
         self._logits: dict[Direction | None, Tensor] = {}
@@ -80,7 +80,7 @@ class Lab:
     def run(self, *, charts: bool = True) -> Run:
         """All phases from the start; only charts need the probes that look at the method's own model."""
         method = self.make()
-        run = Run(method, tiny_model(self.family))
+        run = Run(method, self.base())
         place = Path(tempfile.mkdtemp(dir=self._folder.name))
         captured = io.StringIO()
         with contextlib.redirect_stdout(captured), contextlib.redirect_stderr(captured), warnings.catch_warnings():
@@ -102,12 +102,12 @@ class Lab:
         return run
 
     def open(
-        self, method: Method, folders: Mapping[str, Path], phase: str | None, dtype: torch.dtype = torch.float32
+        self, method: Method, folders: Mapping[str, Path], phase: str | None, dtype: torch.dtype | None = None
     ) -> nn.Module:
         """The method's model at the start of a phase, or after the last one: what jobs do."""
         trains = [p.name for p in method.phases() if isinstance(p, Train)]
         model: nn.Module = tiny_model(self.family)
-        model.to(dtype)
+        model.to(dtype or self.dtype)
         if method.phases():
             model.requires_grad_(False)
             torch.manual_seed(0)
@@ -120,10 +120,15 @@ class Lab:
                 method.load(model, folders[name])
         return model.eval()
 
+    def base(self) -> nn.Module:
+        """A fresh base model."""
+        model: nn.Module = tiny_model(self.family)
+        return model.to(self.dtype)
+
     def _probe(self, method: Method, phase: Probe, folders: Mapping[str, Path], folder: Path) -> None:
         from safetensors.torch import save_file
 
-        model: nn.Module = tiny_model(self.family)
+        model = self.base()
         if phase.looks_at != "base":
             first = next(p.name for p in method.phases() if isinstance(p, Train))
             model = self.open(method, folders, first if phase.looks_at == "start" else None)
@@ -137,6 +142,7 @@ class Lab:
         model.requires_grad_(False)
         for parameter in method.trainable(model, phase):
             parameter.requires_grad_(True)
+            parameter.data = parameter.data.float()  # as the training job does
         names = {n for n, p in model.named_parameters() if p.requires_grad}
         before = snapshot(model)
         stream = SharedStream(phase.text, phase.loss_on, UPDATES)

@@ -22,7 +22,7 @@ from mtsuite.data.batches import Batch
 from mtsuite.errors import MethodError
 from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
 from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
-from mtsuite.train.precision import bf16_gains
+from mtsuite.train.precision import bf16_gains, one_type
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -122,6 +122,7 @@ def fit(
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
             for batch in stream.update():
                 result.count(batch)
+        progress(step=first, total=settings.steps, restored=first)
     if log is not None:
         log.begin(first)
 
@@ -160,7 +161,7 @@ def fit(
             if not tokens:
                 continue
             learner.focus(model, batch.direction)
-            with accelerator.autocast():
+            with accelerator.autocast(), one_type(model, device):
                 loss = _scalar(learner.loss(model, share.to(device))) * (tokens / total)
             if loss.requires_grad:
                 accelerator.backward(loss)

@@ -5,7 +5,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
 
 @functools.cache
@@ -32,3 +39,30 @@ def held_text(asked: str) -> str:
         return f"held as {held}"
     why = "this hardware computes bf16 products" if held == "bfloat16" else "no bf16 products in this hardware"
     return f"held as {held} (model.dtype: auto; {why})"
+
+
+def frozen_type(model: nn.Module) -> torch.dtype | None:
+    """The half-precision type of frozen weights beside trained ones in float32; None when all are of one type."""
+    import torch
+
+    types = {p.dtype for p in model.parameters() if p.dtype.is_floating_point}
+    return next((t for t in (torch.bfloat16, torch.float16) if t in types and len(types) > 1), None)
+
+
+@contextlib.contextmanager
+def one_type(model: nn.Module, device: torch.device) -> Iterator[None]:
+    """Let a mixed model's products be computed in the type of its frozen weights; changes nothing for other models.
+
+    Trained weights are held in float32 and frozen ones in ``model.dtype``.  Without autocast their products would meet
+    in two types, which torch refuses.  An autocast that is already on stays as it is, unless the frozen weights are
+    float16 and it is bfloat16: torch's layer norm accepts no such mixture.
+    """
+    import torch
+
+    frozen = frozen_type(model)
+    on = torch.is_autocast_enabled(device.type)
+    if frozen is None or (on and frozen == torch.bfloat16):
+        yield
+        return
+    with torch.autocast(device.type, dtype=frozen):
+        yield

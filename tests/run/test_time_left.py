@@ -108,3 +108,32 @@ def test_a_job_that_stopped_begins_again(clock: Clock) -> None:
     clock.now += 30
     left.advance(A, {"step": 1, "total": 1})
     assert left.seconds() == 0
+
+
+def test_steps_that_a_checkpoint_restored_say_nothing_about_speed(clock: Clock) -> None:
+    left = TimeLeft([A, B], clock)
+    left.start(A)
+    clock.now += 1
+    left.advance(A, {"step": 20, "total": 30, "restored": 20})
+    assert left.seconds() is None, "nothing was worked off in this run"
+    clock.now += 9
+    left.advance(A, {"step": 25, "total": 30})  # 5 of the 20 that are left, in 10 s
+    assert left.done == 25
+    assert left.seconds() == pytest.approx(30)
+    clock.now += 10
+    left.settle(A)  # 10 in 20 s
+    assert left.seconds() == pytest.approx(20)
+
+
+def test_a_job_that_starts_again_and_fails_after_a_restore(clock: Clock) -> None:
+    left = TimeLeft([A, B], clock)
+    left.start(A)
+    left.advance(A, {"step": 15, "total": 30, "restored": 15})
+    left.stop(A)
+    left.start(A)
+    clock.now += 6
+    left.advance(A, {"step": 3, "total": 30})
+    assert left.seconds() == pytest.approx(74), "begun anew, nothing is restored"
+    left.advance(A, {"step": 15, "total": 30, "restored": 15})
+    left.drop(A)
+    assert left.seconds() is None, "all that was done was restored"
