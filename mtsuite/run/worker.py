@@ -147,7 +147,7 @@ class Worker:
             job = Job(told["kind"], told["label"], told["spec"], told["inputs"])
             if job.key != key:
                 raise ValueError(f"{job.label}: the specification does not survive JSON (key {key} became {job.key})")
-            store = Store(message["store"])
+            store = Store(message["store"], check=False)  # the parent has checked it
             with store.lock(job, on_wait=lambda: self.channel.send("waiting", key=key)):
                 if store.is_done(job.key, job.kind):
                     status = store.status(job) or {}
