@@ -17,7 +17,7 @@ METHODS = sorted((ROOT / "methods").rglob("*.py"))
 
 # From the bottom.  Rooms of one floor do not import one another, but for what NEIGHBOURS allows.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "chart", "identity", ""}),
+    frozenset({"errors", "chart", "identity", "meter", "units", ""}),
     frozenset({"data", "metrics", "model"}),
     frozenset({"train", "translate", "report", "method"}),
     frozenset({"jobs", "registry", "testing"}),

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Sequence
 
 from mtsuite.jobs.context import JobContext, job_function
+from mtsuite.meter import peak_gpu_memory_mb, peak_memory_mb, reset_peak_memory
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.run.cache import BoundedCache
 from mtsuite.run.outside import outside_code
@@ -101,6 +102,7 @@ def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool,
     output = store.open_partial(job) if main else store.partial_path(job)  # the latter to read checkpoints from
     context = JobContext(cache=cache, keys=job.inputs, offline=offline, shared=store.root)
     started = time.monotonic()
+    reset_peak_memory()
     try:
         summary = job_function(job.kind)(job.spec, inputs, output, context)
     except Exception as error:
@@ -110,7 +112,8 @@ def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool,
             _wait_for_failure(store, job)
         return
     if main:
-        store.finish(job, summary, time.monotonic() - started)
+        more = {"peak_gpu_memory_mb": peak_gpu_memory_mb()}
+        store.finish(job, summary, time.monotonic() - started, peak_memory_mb=peak_memory_mb(), more=more)
 
 
 def _wait_for_failure(store: Store, job: Job) -> None:

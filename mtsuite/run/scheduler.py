@@ -172,7 +172,7 @@ class _Run:
                 [worker.last_inputs for worker in idle],
                 self.jobs,
                 self.length,
-                lambda key, number: idle[number].outside in ("", self.outside[key]),
+                lambda key, number, idle=idle: idle[number].outside in ("", self.outside[key]),  # type: ignore[misc]
             )
             if number is None and not self.pool.has_room(closed):  # the idle ones have run another row's own code
                 self.pool.retire(idle[0])

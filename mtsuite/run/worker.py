@@ -36,10 +36,10 @@ from typing import Any, BinaryIO
 
 from mtsuite.errors import MTSuiteError, StoreError, raised_at
 from mtsuite.jobs.context import INCOMPLETE, JobContext, JobFunction, job_function
+from mtsuite.meter import peak_gpu_memory_mb, peak_memory_mb, release_gpu_memory, reset_peak_memory
 from mtsuite.plan.graph import Job
 from mtsuite.run.cache import BoundedCache
 from mtsuite.run.disk import is_full, no_space, plain
-from mtsuite.run.machine import peak_gpu_memory_mb, peak_memory_mb, release_gpu_memory, reset_peak_memory
 from mtsuite.run.store import Store, now
 from mtsuite.run.threads import ThreadCount
 
