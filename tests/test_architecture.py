@@ -30,6 +30,7 @@ NEIGHBOURS = {
     ("model", "data"),  # a likelihood is of a batch
     ("metrics", "data"),  # a metric is of a direction
     ("jobs", "registry"),  # a job finds its method
+    ("meter", "units"),  # memory is measured in MB
 }
 
 

@@ -75,7 +75,7 @@ def export_model(
 def export_adapter(
     planned: Planned, store: Store, method: str, folder: Path, *, seed: int | None = None, direction: str | None = None
 ) -> Exported:
-    """Write what a row trained as an adapter of PEFT for the recipe's model, which is beside it where the suite made it.
+    """Write what a row trained as an adapter of PEFT for the recipe's model, which lies beside it if the suite made it.
 
     Raises what ``export_model`` raises; MethodError when what the row trained is nothing that PEFT can open.
     """
