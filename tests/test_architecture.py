@@ -17,7 +17,7 @@ METHODS = sorted((ROOT / "methods").rglob("*.py"))
 
 # From the bottom.  Rooms of one floor do not import one another, but for what NEIGHBOURS allows.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "chart", "identity", "names", ""}),
+    frozenset({"errors", "chart", "identity", "names", "meter", "units", ""}),
     frozenset({"data", "metrics", "model", "results"}),
     frozenset({"train", "translate", "report", "method", "pretrained"}),
     frozenset({"jobs", "registry", "testing"}),
@@ -30,6 +30,7 @@ NEIGHBOURS = {
     ("model", "data"),  # a likelihood is of a batch
     ("metrics", "data"),  # a metric is of a direction
     ("jobs", "registry"),  # a job finds its method
+    ("meter", "units"),  # memory is measured in MB
 }
 
 

@@ -52,19 +52,24 @@ def export(
         str | None, typer.Option("--direction", help="Which model, for a row with one model a direction.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
+    adapter: Annotated[
+        bool, typer.Option("--adapter", help="Write a PEFT adapter for the recipe's model instead of a merged model.")
+    ] = False,
     set_: SetOption = None,
 ) -> None:
     """Write a trained method as a plain Hugging Face folder, where it can be merged into one model."""
     from mtsuite.run.aside import prints_aside
-    from mtsuite.run.export import export_model
+    from mtsuite.run.export import export_adapter, export_model
     from mtsuite.run.store import Store
 
     read, results = trained_recipe(recipe, set_, None)
     store = Store(store_root(results))
     with prints_aside():
-        exported = export_model(planned_for(read), store, method, output_dir, seed=seed, direction=direction)
+        write = export_adapter if adapter else export_model
+        exported = write(planned_for(read), store, method, output_dir, seed=seed, direction=direction)
+    classes = "PeftModel" if adapter else "AutoModelForCausalLM"
     make_console().print(
-        f"Written: {exported.folder} ({exported.parameters:,} parameters). Open it with AutoModelForCausalLM and "
+        f"Written: {exported.folder} ({exported.parameters:,} parameters). Open it with {classes} and "
         "AutoTokenizer; its README.md says how to prompt it.",
         highlight=False,
         soft_wrap=True,

@@ -58,10 +58,12 @@ def pretraining_fingerprint(spec: dict[str, Any], corpus: Path) -> str:
 
 def _opened(model: dict[str, Any], output: Path, context: JobContext) -> dict[str, Any]:
     from mtsuite.model.load import load_model, load_tokenizer
+    from mtsuite.model.weights import check_vocabulary
 
     options = {"revision": model["revision"], "trust_remote_code": model["trust_remote_code"]}
     loaded = load_model(model["name_or_path"], dtype=model["dtype"], offline=context.offline, **options)
     tokenizer = load_tokenizer(model["name_or_path"], offline=context.offline, **options)
+    check_vocabulary(model["name_or_path"], loaded, tokenizer)
     loaded.save_pretrained(output)
     tokenizer.save_pretrained(output)
     held = held_text("auto") if model["dtype"] == "auto" else ""

@@ -10,6 +10,7 @@ from typing import Any
 
 from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text, prompts_told
 from mtsuite.jobs.context import JobContext
+from mtsuite.meter import peak_training_memory_mb
 from mtsuite.method import Train
 from mtsuite.train.track import TrackedRun, TrainingLog
 
@@ -20,7 +21,6 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
 
     from mtsuite.data.batches import MonolingualStream, ParallelStream, ReplayStream
     from mtsuite.jobs.watch import Watch
-    from mtsuite.train import memory
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
 
@@ -29,7 +29,6 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     phase = next(p for p in method.phases() if isinstance(p, Train) and p.name == spec["phase"])
     text = open_text(spec, inputs, context)
     accelerator = make_accelerator(settings["mixed_precision"])
-    memory.reset_peak()
     base = open_base(spec, inputs, context)
     model, _ = open_adapted(method, base, inputs, phase.name, seed=spec["seed"])
     watch = Watch(model, method.trainable(model, phase), f"{spec['_use']}: phase {phase.name!r}")
@@ -104,7 +103,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "updates": len(result.losses),
         "train_seconds": result.seconds,
         "tokens_per_second": result.tokens / max(1e-9, result.seconds),
-        "peak_memory_mb": memory.peak_mb(),
+        "peak_memory_mb": peak_training_memory_mb(),
         "text": phase.text,
         "fingerprint": result.fingerprint,
         "resumed_at": result.resumed_at,

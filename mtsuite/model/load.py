@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtsuite.errors import ModelError
+from mtsuite.model.weights import check_loaded, read_shapes
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -22,21 +23,27 @@ def load_model(
 ) -> PreTrainedModel:
     """A causal language model in eval mode on the CPU; ``dtype`` "auto" is the type that its weights are stored in.
 
-    Raises ModelError with what was looked for when it cannot be had.
+    Raises ModelError with what was looked for when it cannot be had, and when its weights are not all there.
     """
     import torch
     from transformers import AutoModelForCausalLM
 
     from mtsuite.model.fused import fuse_activations
 
+    shapes = read_shapes(Path(name_or_path))
     with _explained(name_or_path, offline):
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             str(name_or_path),
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # told below, with the names
             dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             revision=revision or "main",
             trust_remote_code=trust_remote_code,
             local_files_only=offline or Path(name_or_path).is_dir(),
         )
+    model: PreTrainedModel = loaded[0]
+    info: dict[str, Any] = loaded[1]
+    check_loaded(str(name_or_path), model, info, shapes)
     fuse_activations(model)
     return model.eval()
 
@@ -105,8 +112,15 @@ class _explained:
                 "licence. Accept it on the model's page, log in (`hf auth login`, or the variable HF_TOKEN), and run "
                 "this again; or name a folder that has it: --set model.name_or_path=FOLDER"
             ) from error
-        if isinstance(error, OSError | ValueError):
-            is_folder = self.name.startswith((".", os.sep)) or Path(self.name).is_dir()
+        if isinstance(error, ModelError):
+            return
+        is_folder = is_path(self.name) or Path(self.name).is_dir()
+        if is_folder and not Path(self.name).is_dir():
+            raise ModelError(
+                f"model.name_or_path: there is no folder {self.name!r}. Expected a folder with config.json, or the "
+                "name of a model on the hub (owner/name)."
+            ) from error
+        if isinstance(error, Exception):  # a damaged file or a foreign format raises whatever its reader raises
             where = "a folder with config.json" if is_folder else "a hub name"
             hint = (
                 "Without a network only folders and cached models can be opened."
@@ -114,9 +128,23 @@ class _explained:
                 else "Check the name and the network."
             )
             first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if not isinstance(error, OSError | ValueError):
+                first = f"{type(error).__name__}: {first}"
+            if is_folder:
+                hint = f"The folder holds {_listing(Path(self.name))}."
             raise ModelError(
                 f"model.name_or_path: {self.name!r} cannot be opened as {where}: {first} {hint}"
             ) from error
+
+
+def is_path(name: str) -> bool:
+    """Whether a model's name can only be a folder: a name on the hub is ``name`` or ``owner/name``."""
+    return name.startswith((".", "~", os.sep)) or name.count("/") > 1 or name.endswith("/")
+
+
+def _listing(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())
+    return (", ".join(names[:8]) + (", …" if len(names) > 8 else "")) or "no file"
 
 
 def context_window(model: PreTrainedModel) -> int | None:

@@ -134,7 +134,7 @@ class _Planner:
         self.methods, broken = configure_rows(read, self.error)
         check_replay(self.recipe, self.methods, self.error)
         known = known_configuration(self.recipe, self.folder)
-        check_model(self.recipe, known, self.error)
+        check_model(self.recipe, self.folder, known, self.error)
         check_prompts(self.prompts, self.error)
         layers = layer_count(known)
         if layers is not None:

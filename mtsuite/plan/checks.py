@@ -6,12 +6,13 @@ Every check raises RecipeError; ``error`` makes one at the place of a key.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.errors import RecipeError, did_you_mean, shortened
 from mtsuite.method import Method, Train
-from mtsuite.plan.known import LAYERS, window
+from mtsuite.plan.known import LAYERS, checkpoint_problem, window
 from mtsuite.plan.perplexity import BASE
 from mtsuite.plan.place import ErrorAt
 from mtsuite.plan.ready import most_texts
@@ -56,8 +57,12 @@ def check_tracking(recipe: Recipe, error: ErrorAt) -> None:
             raise error(("tracking", index), problem)
 
 
-def check_model(recipe: Recipe, known: Mapping[str, Any], error: ErrorAt) -> None:
-    """Heads of a model that is to be pretrained; ``train.max_length`` against the window, where ``known`` has it."""
+def check_model(recipe: Recipe, folder: Path, known: Mapping[str, Any], error: ErrorAt) -> None:
+    """A model's folder, by its headers; heads of a model that is to be pretrained; ``train.max_length`` against the
+    window, where ``known`` has it."""
+    problem = checkpoint_problem(recipe, folder)
+    if problem is not None:
+        raise error(("model", "name_or_path"), problem)
     pretrain = recipe.model.pretrain
     if recipe.model.name_or_path == "pretrain" and pretrain.hidden_size % pretrain.heads:
         message = f"{pretrain.heads} heads do not divide hidden_size, which is {pretrain.hidden_size}"

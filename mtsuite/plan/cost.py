@@ -15,6 +15,7 @@ from mtsuite.model.card import model_label, read_card
 from mtsuite.plan.build import Planned
 from mtsuite.registry import code_of
 from mtsuite.train.precision import held_dtype, held_text
+from mtsuite.units import size_text
 
 if TYPE_CHECKING:
     from torch import nn
@@ -208,5 +209,4 @@ def _memory(frozen: int | None, trained: int | None, dtype: str) -> str:
     """Weights, gradients and optimizer state; activations come on top and depend on the batch."""
     if frozen is None or trained is None:
         return "?"
-    total = frozen * _BYTES[dtype] + trained * _OPTIMIZER_BYTES
-    return f"{total / 1e9:.1f} GB" if total >= 1e8 else f"{total / 1e6:.1f} MB"
+    return size_text(frozen * _BYTES[dtype] + trained * _OPTIMIZER_BYTES)

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mtsuite.errors import ModelError
+from mtsuite.model.load import is_path
+from mtsuite.model.weights import check_folder
 from mtsuite.recipe.schema import Recipe
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -27,6 +30,30 @@ def known_configuration(recipe: Recipe, folder: Path) -> Mapping[str, Any]:
     except (OSError, ValueError, RecursionError):  # a hub name, or a folder that opening the model will complain about
         return model.architecture
     return found if isinstance(found, dict) else model.architecture
+
+
+def checkpoint_problem(recipe: Recipe, folder: Path) -> str | None:
+    """Why a model folder cannot be opened as it lies there, as far as names and sizes of its files tell; else None."""
+    name = recipe.model.name_or_path
+    path = folder / name
+    if name == "pretrain" or not (path.is_dir() or is_path(name)):
+        return None
+    if not path.is_dir():
+        return f"there is no folder {name!r}: expected a folder with config.json, or a model's name on the hub."
+    config = path / "config.json"
+    try:
+        found = json.loads(config.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return f"{path} has no config.json: expected a model as `save_pretrained` writes it."
+    except (OSError, ValueError, RecursionError) as error:
+        return f"{config} cannot be read: {error}"
+    if not isinstance(found, dict):
+        return f"{config}: expected an object, found {type(found).__name__}."
+    try:
+        check_folder(path, found)
+    except ModelError as error:
+        return str(error).removeprefix("model.name_or_path: ")
+    return None
 
 
 def layer_count(configuration: Mapping[str, Any]) -> int | None:

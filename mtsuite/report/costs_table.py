@@ -7,11 +7,12 @@ from collections.abc import Callable
 from mtsuite.report.main_table import common_notes
 from mtsuite.report.results import FLOOR_ROWS, Results
 from mtsuite.report.table import Cell, Column, Row, Table, note
-from mtsuite.report.text import count, duration, fixed, rate
+from mtsuite.report.text import count, duration, rate
+from mtsuite.units import MEGABYTE, size_text
 
 
-def _megabytes(value: float) -> str:
-    return f"{fixed(value / 1024, 1)} GB" if value >= 1024 else f"{value:.0f} MB"
+def _memory(value: float) -> str:
+    return size_text(value * MEGABYTE)
 
 
 _COLUMNS: tuple[tuple[Column, Callable[[float], str]], ...] = (
@@ -21,7 +22,7 @@ _COLUMNS: tuple[tuple[Column, Callable[[float], str]], ...] = (
     (Column("active_params_per_token", "Active a token", "Parameters"), count),
     (Column("train_seconds", "Time", "Training"), duration),
     (Column("train_tokens_per_second", "Tokens/s", "Training"), rate),
-    (Column("peak_memory_mb", "Peak memory", "Training"), _megabytes),
+    (Column("peak_memory_mb", "Peak memory", "Training"), _memory),
     (Column("translate_segments_per_second", "Segments/s", "Translation"), rate),
 )
 

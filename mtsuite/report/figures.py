@@ -299,7 +299,7 @@ def _unit(cost: CostAxis, points: Sequence[Point]) -> tuple[str, float]:
     if cost.key == "train_seconds":
         return ("h", 3600.0) if top >= 3 * 3600 else ("min", 60.0) if top >= 180 else ("s", 1.0)
     if cost.key == "peak_memory_mb":
-        return ("GB", 1024.0) if top >= 1024 else ("MB", 1.0)
+        return ("GB", 1000.0) if top >= 1000 else ("MB", 1.0)
     return "", 1.0
 
 

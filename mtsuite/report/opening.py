@@ -12,6 +12,7 @@ from mtsuite.report.matrix import Matrix, transfer_matrices
 from mtsuite.report.results import TABLE, Results
 from mtsuite.report.table import Row, Table
 from mtsuite.report.text import count, duration, fixed, listed
+from mtsuite.units import MEGABYTE, size_text
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _effort(results: Results, method: str) -> str:
     memory = _mean_cost(results, method, "peak_memory_mb")
     parts = [duration(seconds)] if seconds else []
     if memory:
-        parts.append(f"{fixed(memory / 1024, 1)} GB at most" if memory >= 1024 else f"{memory:.0f} MB at most")
+        parts.append(f"{size_text(memory * MEGABYTE)} at most")
     return f" ({', '.join(parts)})" if parts else ""
 
 

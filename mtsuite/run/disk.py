@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.errors import StoreError
+from mtsuite.units import size_text
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
@@ -38,18 +39,13 @@ def existing_parent(path: Path) -> Path:
     return path
 
 
-def megabytes(size: float) -> str:
-    """A number of bytes as text: ``3.2 MB`` or ``1.5 GB``."""
-    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
-
-
 def no_space(path: Path, needed: int | None = None) -> NoSpaceError:
     """The error for a full disk; ``needed`` in bytes where it is known."""
     try:
-        free = megabytes(shutil.disk_usage(existing_parent(path)).free)
+        free = size_text(shutil.disk_usage(existing_parent(path)).free)
     except OSError:
         free = "unknown"
-    size = f"needed more than the {free} free" if needed is None else f"needed {megabytes(needed)}, free {free}"
+    size = f"needed more than the {free} free" if needed is None else f"needed {size_text(needed)}, free {free}"
     return NoSpaceError(
         f"no space left on {mount_point(path)} (writing {path}): {size}; "
         "free some or set MTSUITE_HOME to a folder on another disk; what is finished is kept"

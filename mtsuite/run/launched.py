@@ -1,5 +1,8 @@
 """Under ``accelerate launch``: every process runs this program, and training jobs are done by all together.
 
+All trainings share these processes, so rows with code from outside of the suite come last, and a note says that they
+are not apart from one another.
+
 The first process does what cannot be shared (corpus, probes) while the others wait; the remaining jobs,
 which do not train, are left to the ordinary scheduler of the first process.
 """
@@ -13,10 +16,13 @@ import shutil
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 
 from mtsuite.jobs.context import JobContext, job_function
+from mtsuite.meter import peak_gpu_memory_mb, peak_memory_mb, reset_peak_memory
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.run.cache import BoundedCache
+from mtsuite.run.outside import outside_code
 from mtsuite.run.store import Store
 
 _TOGETHER = ("base", "train")
@@ -43,9 +49,12 @@ def run_launched(plan: Plan, store: Store, *, offline: bool = False) -> None:
     if state.is_main_process:
         store.prepare()
     state.wait_for_everyone()
-    for job in plan:
-        if job.kind not in (*_TOGETHER, *_BEFORE):
-            continue
+    jobs = [job for job in plan if job.kind in (*_TOGETHER, *_BEFORE)]
+    rows = {job.key: outside_code(job) for job in jobs}
+    foreign = sorted({row for row in rows.values() if row})
+    if foreign and state.is_main_process:
+        sys.stderr.write(shared_note(foreign))
+    for job in sorted(jobs, key=lambda job: bool(rows[job.key])):  # stable: inputs of a row come before it, as planned
         with contextlib.ExitStack() as stack:
             ready = state.is_main_process and _ready(plan, store, job)
             if ready:
@@ -62,6 +71,15 @@ def run_launched(plan: Plan, store: Store, *, offline: bool = False) -> None:
         sys.exit(0)
     for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
         os.environ.pop(name, None)  # the workers that come next are ordinary processes
+
+
+def shared_note(rows: Sequence[str]) -> str:
+    """What is told of rows whose code from outside runs in the processes of a launcher."""
+    return (
+        f"note: under a launcher all trainings share one process each, also those with code from outside of the suite "
+        f"({', '.join(rows)}). They are trained last; what they change in a library may reach one another. Without a "
+        "launcher each has a process of its own.\n"
+    )
 
 
 def _ready(plan: Plan, store: Store, job: Job) -> bool:
@@ -84,6 +102,7 @@ def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool,
     output = store.open_partial(job) if main else store.partial_path(job)  # the latter to read checkpoints from
     context = JobContext(cache=cache, keys=job.inputs, offline=offline, shared=store.root)
     started = time.monotonic()
+    reset_peak_memory()
     try:
         summary = job_function(job.kind)(job.spec, inputs, output, context)
     except Exception as error:
@@ -93,7 +112,8 @@ def _run(plan: Plan, store: Store, job: Job, cache: BoundedCache, offline: bool,
             _wait_for_failure(store, job)
         return
     if main:
-        store.finish(job, summary, time.monotonic() - started)
+        more = {"peak_gpu_memory_mb": peak_gpu_memory_mb()}
+        store.finish(job, summary, time.monotonic() - started, peak_memory_mb=peak_memory_mb(), more=more)
 
 
 def _wait_for_failure(store: Store, job: Job) -> None:

@@ -1,14 +1,11 @@
-"""What this machine offers: cores, graphics cards, memory used.  Never imports torch."""
+"""What this machine offers: cores and graphics cards.  Never imports torch."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import subprocess
-import sys
-from typing import Any
 
 MOST_WORKERS = 8
 
@@ -53,52 +50,3 @@ def default_workers(gpus: list[str] | None = None) -> int:
     """One worker a CUDA device, or one a core up to eight where there is none."""
     found = visible_gpus() if gpus is None else gpus
     return len(found) if found else min(usable_cores(), MOST_WORKERS)
-
-
-def reset_peak_memory() -> None:
-    """Start measuring peak memory anew (Linux; elsewhere the peak is that of the whole process so far)."""
-    with contextlib.suppress(OSError), open("/proc/self/clear_refs", "w") as file:
-        file.write("5")
-    cuda = _cuda()
-    if cuda is not None:
-        with contextlib.suppress(Exception):
-            cuda.reset_peak_memory_stats()
-
-
-def peak_memory_mb() -> float | None:
-    """Most memory this process held since ``reset_peak_memory``, in MiB."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open("/proc/self/status") as file:
-        for line in file:
-            if line.startswith("VmHWM:"):
-                return round(int(line.split()[1]) / 1024, 1)
-    with contextlib.suppress(Exception):
-        import resource
-
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
-    return None
-
-
-def peak_gpu_memory_mb() -> float | None:
-    """Most memory torch held on the current CUDA device since ``reset_peak_memory``, in MiB; None without one."""
-    cuda = _cuda()
-    with contextlib.suppress(Exception):
-        return round(cuda.max_memory_allocated() / 2**20, 1) if cuda is not None else None
-    return None
-
-
-def release_gpu_memory() -> None:
-    """Give back what torch keeps for itself, so that workers that share a device do not starve each other."""
-    cuda = _cuda()
-    if cuda is not None:
-        with contextlib.suppress(Exception):
-            cuda.empty_cache()
-
-
-def _cuda() -> Any:
-    torch = sys.modules.get("torch")
-    cuda = getattr(torch, "cuda", None)
-    try:
-        return cuda if cuda is not None and cuda.is_initialized() else None
-    except Exception:
-        return None

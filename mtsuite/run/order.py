@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from mtsuite.plan.graph import Job, Plan
 
@@ -50,12 +50,14 @@ def choose(
     known: Iterable[Collection[str]],
     jobs: Mapping[str, Job],
     length: Mapping[str, float],
+    fits: Callable[[str, int], bool] = lambda key, number: True,
 ) -> tuple[str, int | None]:
-    """The job to start and the number of the idle worker to start it on (``None`` when none is idle).
+    """The job to start and the number of the idle worker to start it on (``None`` when none is idle, or none fits).
 
     ``known`` has, for each idle worker, the keys of what it last held.  Of the jobs whose chain is at
     least half as long as the longest, the one that shares most with an idle worker is taken; ties go
-    to the longer chain, then to the order of the plan (``candidates`` is in that order).
+    to the longer chain, then to the order of the plan (``candidates`` is in that order).  A worker that does not
+    ``fit`` a job counts less than any that does.
     """
     longest = max(length[key] for key in candidates)
     best: tuple[int, float] | None = None
@@ -66,8 +68,9 @@ def choose(
             continue
         needs = jobs[key].inputs.values()
         for number, held in workers or [(None, ())]:
-            score = (sum(needed in held for needed in needs), length[key])
+            suits = number is not None and fits(key, number)
+            score = (sum(needed in held for needed in needs) if suits else -1, length[key])
             if best is None or score > best:
-                best, choice = score, (key, number)
+                best, choice = score, (key, number if suits else None)
     assert choice is not None
     return choice

@@ -27,11 +27,15 @@ Events = queue.SimpleQueue[tuple["WorkerProcess", dict[str, Any]]]
 
 
 class WorkerProcess:
-    """One ``python -m mtsuite.run.worker``; ``slot`` is its place in the pool, ``device`` its accelerator or empty."""
+    """One ``python -m mtsuite.run.worker``; ``slot`` is its place in the pool, ``device`` its accelerator or empty.
+
+    ``outside`` is the row whose code from outside the worker has run, or empty.
+    """
 
     def __init__(self, slot: int, events: Events, environment: Mapping[str, str], device: str = "") -> None:
         self.slot, self.device = slot, device
         self.ready = False
+        self.outside = ""
         self.last_inputs: frozenset[str] = frozenset()
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115 (read when the worker has ended)
         self._process = subprocess.Popen(

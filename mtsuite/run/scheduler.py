@@ -17,6 +17,7 @@ from mtsuite.run.crowded import Crowded
 from mtsuite.run.disk import NoSpaceError
 from mtsuite.run.machine import usable_cores, visible_gpus
 from mtsuite.run.order import choose, critical_paths, dependants, wanted
+from mtsuite.run.outside import outside_code
 from mtsuite.run.pool import Pool, WorkerProcess
 from mtsuite.run.progress import Progress
 from mtsuite.run.store import Store
@@ -70,6 +71,7 @@ def run_plan(
     """
     begun = time.monotonic()
     progress = progress or Progress()
+    store.look_through(job for key, job in plan.jobs.items() if key not in as_it_is)
     done = {key for key, job in plan.jobs.items() if key in as_it_is or store.is_done(key, job.kind)}
     keys = wanted(plan, only_keys, done)
     outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done], failed=list(failed))
@@ -80,10 +82,8 @@ def run_plan(
         if todo and (keep_going or not outcome.failed):
             store.prepare()
             for key in todo:
-                problem = store.problem(plan.jobs[key])
-                if problem is not None:
-                    folder = store.folder(key, plan.jobs[key].kind)
-                    progress.note(f"warning: {folder} is not trusted: {problem}; it is moved aside and made again")
+                if (moved := store.set_aside(plan.jobs[key])) is not None:
+                    progress.note(f"warning: {moved}")
             run = _Run(plan, store, todo, done, outcome, progress, keep_going, dict(functions or {}))
             run.go(workers, offline)
     finally:
@@ -114,6 +114,7 @@ class _Run:
         self.lost: set[str] = set()  # failed or skipped
         self.holed: set[str] = set()  # done, with holes
         self.printed: set[str] = set()  # rows of which it was told that they print
+        self.outside = {key: outside_code(plan.jobs[key]) for key in todo}
         self.position = {key: number for number, key in enumerate(plan.jobs)}
         self.missing = {key: len(set(plan.jobs[key].inputs.values()) & self.open) for key in todo}
         self.ready = [key for key in todo if not self.missing[key]]
@@ -166,7 +167,15 @@ class _Run:
             candidates = self._candidates()
             if not candidates:
                 return
-            key, number = choose(candidates, [worker.last_inputs for worker in idle], self.jobs, self.length)
+            key, number = choose(
+                candidates,
+                [worker.last_inputs for worker in idle],
+                self.jobs,
+                self.length,
+                lambda key, number, idle=idle: idle[number].outside in ("", self.outside[key]),  # type: ignore[misc]
+            )
+            if number is None and not self.pool.has_room(closed):  # the idle ones have run another row's own code
+                self.pool.retire(idle[0])
             self.ready.remove(key)
             self._start(key, idle[number] if number is not None else self.pool.start(closed))
 
@@ -207,6 +216,7 @@ class _Run:
             "function": self.functions.get(job.kind),
         }
         self.running[worker] = (key, time.monotonic())
+        worker.outside = worker.outside or self.outside[key]
         worker.last_inputs = frozenset({key, *job.inputs.values()})
         worker.send(message)
         self.progress.job_started(job)
@@ -236,6 +246,7 @@ class _Run:
             elif name == "done":
                 self._release(worker)
                 self._done(job, event)
+                self._end_row(worker)
             elif name == "failed":
                 self._release(worker)
                 crowded = event.get("no_memory") and self.pool.beside(worker)
@@ -243,6 +254,7 @@ class _Run:
                     self.progress.job_again(job, "the accelerator's memory is full")
                 else:
                     self._failed(job, event)
+                self._end_row(worker)
 
     def _printed(self, job: Job, event: Mapping[str, Any], folder: Path) -> None:
         """Say once a row that its jobs print."""
@@ -251,6 +263,11 @@ class _Run:
             self.printed.add(row)
             first, lines = event["printed"]
             self.progress.job_printed(job, str(first), int(lines), folder / "log.txt")
+
+    def _end_row(self, worker: WorkerProcess) -> None:
+        """A worker that ran code from outside ends with the last job of its row."""
+        if worker.outside and not any(self.outside[key] == worker.outside for key in self.open):
+            self.pool.retire(worker)
 
     def _release(self, worker: WorkerProcess) -> None:
         self.crowded.settled(self.running.pop(worker)[0])

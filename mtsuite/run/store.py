@@ -8,7 +8,8 @@
     root/locks/<key>.lock        held by the process that makes the job
     root/aside/                  folders that could not be trusted
 
-A finished folder appears by one rename, after its ``status.json`` is on the disk.
+A finished folder appears by one rename, after its ``status.json`` is on the disk.  The status lists the folder's
+files with sizes and hashes; a folder that differs from its list is not trusted.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,18 +30,30 @@ from filelock import FileLock, Timeout
 
 from mtsuite.errors import StoreError
 from mtsuite.plan.graph import Job
-from mtsuite.run.disk import disk_errors, existing_parent, sync_folder, write_json
+from mtsuite.run.contents import FILES, SEAL, Digests, contents, damage, seal
+from mtsuite.run.disk import disk_errors, existing_parent, plain, sync_folder, write_json
+from mtsuite.run.machine import usable_cores
 
 SCHEMA = 1
 State = Literal["done", "holes", "failed", "partial", "absent"]
 log = logging.getLogger(__name__)
 
 
-class Store:
-    """Finished jobs under ``root``.  Making a ``Store`` touches nothing on the disk."""
+class StoreBusyError(StoreError):
+    """Another run holds the lock of a job."""
 
-    def __init__(self, root: Path | str) -> None:
+
+class Store:
+    """Finished jobs under ``root``.  Making a ``Store`` touches nothing on the disk.
+
+    Every file of a folder is read once to check it.  With ``check=False`` folders are taken as they are: for workers,
+    whose parent has checked what they are given.
+    """
+
+    def __init__(self, root: Path | str, *, check: bool = True) -> None:
         self.root = Path(root)
+        self.check = check
+        self._digests = Digests()
 
     def __repr__(self) -> str:
         return f"Store({str(self.root)!r})"
@@ -99,6 +113,11 @@ class Store:
         found = self._read(self.path(job))
         return found if isinstance(found, str) else None
 
+    def look_through(self, jobs: Iterable[Job]) -> None:
+        """Check the folders of many jobs at once, on all cores; what is found is remembered for later questions."""
+        with ThreadPoolExecutor(usable_cores()) as threads:
+            list(threads.map(self.problem, jobs))
+
     def size(self) -> int:
         """Bytes of all files in the store."""
         total = 0
@@ -126,6 +145,8 @@ class Store:
             return f"it was written in another format ({status.get('schema')!r}, this suite writes {SCHEMA})"
         if status.get("state") != state:
             return f"its state is {status.get('state')!r} instead of {state!r}"
+        if self.check and state == "done" and (problem := damage(folder, status, self._digests)) is not None:
+            return problem
         return status
 
     # -- writing ------------------------------------------------------------------------------
@@ -160,7 +181,7 @@ class Store:
                 try:
                     lock.acquire(timeout=timeout, poll_interval=0.1)
                 except Timeout:
-                    raise StoreError(f"{job.label} is still being made by another run ({path})") from None
+                    raise StoreBusyError(f"{job.label} is still being made by another run ({path})") from None
             except NotImplementedError:
                 raise StoreError(
                     f"the file system of {self.root} has no file locks; set MTSUITE_HOME to a folder on another disk"
@@ -170,13 +191,27 @@ class Store:
         finally:
             lock.release()
 
+    def set_aside(self, job: Job) -> str | None:
+        """Move a folder that is not trusted out of the way and say so; ``None`` when there is none.
+
+        Where another run holds the job's lock, it is left to that one.
+        """
+        problem = self.problem(job)
+        if problem is None:
+            return None
+        with contextlib.suppress(StoreBusyError), disk_errors(self.path(job)), self.lock(job, timeout=0):
+            problem = self.problem(job)
+            if problem is not None:
+                return self._move_aside(self.path(job), problem)
+        return None
+
     def open_partial(self, job: Job) -> Path:
         """The folder to make ``job`` in, with what an earlier, killed attempt left.  Hold the lock."""
         partial = self.partial_path(job)
         with disk_errors(partial):
             problem = self.problem(job)
             if problem is not None:
-                self._move_aside(self.path(job), problem)
+                log.warning("%s", self._move_aside(self.path(job), problem))
             partial.mkdir(parents=True, exist_ok=True)
             (partial / "status.json").unlink(missing_ok=True)
             spec = {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs)}
@@ -203,7 +238,7 @@ class Store:
             if self.is_done(job.key, job.kind):
                 shutil.rmtree(partial, ignore_errors=True)
                 return final
-            status = {
+            status: dict[str, Any] = {
                 "schema": SCHEMA,
                 "state": "done",
                 "seconds": round(seconds, 3),
@@ -212,11 +247,13 @@ class Store:
                 "holes": sorted(holes),
                 "summary": dict(summary or {}),
                 **(more or {}),
+                FILES: contents(partial, self._digests),
             }
-            write_json(partial / "status.json", status)
+            status = json.loads(json.dumps(plain(status)))  # as it will be read
+            write_json(partial / "status.json", {**status, SEAL: seal(status)})
             problem = self.problem(job)
             if problem is not None:
-                self._move_aside(final, problem)
+                log.warning("%s", self._move_aside(final, problem))
             elif final.exists():  # finished with holes, and made again since
                 self._discard(final)
             os.rename(partial, final)
@@ -258,11 +295,11 @@ class Store:
             write_json(folder / "status.json", status)
         return folder
 
-    def _move_aside(self, folder: Path, problem: str) -> None:
+    def _move_aside(self, folder: Path, problem: str) -> str:
         target = self.root / "aside" / f"{folder.parent.name}-{folder.name}-{uuid.uuid4().hex[:6]}"
         target.parent.mkdir(parents=True, exist_ok=True)
         os.rename(folder, target)
-        log.warning("%s is not trusted: %s; moved to %s, the job runs again", folder, problem, target)
+        return f"{folder} is not trusted: {problem}; moved to {target}, the job runs again"
 
     def _discard(self, folder: Path) -> None:
         """Remove a folder so that no half of it is ever seen under its name."""

@@ -38,6 +38,11 @@ def find_trained(
     )
     job = planned.plan.jobs[line.translations]
     missing = [planned.plan.jobs[key] for key in job.inputs.values() if not store.has_output(planned.plan.jobs[key])]
+    if missing and (problem := store.problem(missing[0])) is not None:
+        raise StoreError(
+            f"{store.path(missing[0])} ({missing[0].label}) is not trusted: {problem}. Run the recipe again: the "
+            "folder is moved aside and made anew."
+        )
     if missing:
         raise StoreError(
             f"{method} has not been trained in this store ({missing[0].label} is missing). Run the recipe first."

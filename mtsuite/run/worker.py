@@ -36,10 +36,10 @@ from typing import Any, BinaryIO
 
 from mtsuite.errors import MTSuiteError, StoreError, raised_at
 from mtsuite.jobs.context import INCOMPLETE, JobContext, JobFunction, job_function
+from mtsuite.meter import peak_gpu_memory_mb, peak_memory_mb, release_gpu_memory, reset_peak_memory
 from mtsuite.plan.graph import Job
 from mtsuite.run.cache import BoundedCache
 from mtsuite.run.disk import is_full, no_space, plain
-from mtsuite.run.machine import peak_gpu_memory_mb, peak_memory_mb, release_gpu_memory, reset_peak_memory
 from mtsuite.run.store import Store, now
 from mtsuite.run.threads import ThreadCount
 
@@ -147,7 +147,7 @@ class Worker:
             job = Job(told["kind"], told["label"], told["spec"], told["inputs"])
             if job.key != key:
                 raise ValueError(f"{job.label}: the specification does not survive JSON (key {key} became {job.key})")
-            store = Store(message["store"])
+            store = Store(message["store"], check=False)  # the parent has checked it
             with store.lock(job, on_wait=lambda: self.channel.send("waiting", key=key)):
                 if store.is_done(job.key, job.kind):
                     status = store.status(job) or {}

@@ -2,7 +2,12 @@
 
 An update is a list of micro-batches of the shared stream.  Its loss is the sum of the token losses
 divided by the number of target tokens of the whole update, whatever the number of micro-batches or
-processes: accumulating, or splitting rows over processes, changes nothing but rounding.
+processes: for cross-entropy, accumulating, or splitting rows over processes, changes nothing but rounding.
+
+What a method adds is weighted in the same way, but each process computes it from its own rows of a micro-batch.
+A term that is no mean over tokens (the balance losses of experts: products or squares of a batch's averages) therefore
+differs a little with the number of processes, as in every expert library that balances per device, and so does
+dropout, which draws by shape.
 """
 
 from __future__ import annotations

@@ -138,7 +138,7 @@ def test_blocks_are_found_by_shape(model: Any) -> None:
 
 def test_the_configuration_alone(folder: Path) -> None:
     assert load_configuration(folder, trust_remote_code=True).num_attention_heads == 2
-    with pytest.raises(ModelError, match=r"nowhere' cannot be opened"):
+    with pytest.raises(ModelError, match=r"there is no folder .*nowhere"):
         load_configuration(folder / "nowhere")
 
 

@@ -128,8 +128,8 @@ def test_axes_have_labels_and_units(made: list[Figure]) -> None:
         (COST_AXES[1], (30.0, 60.0), "Training time (s)", [30.0, 60.0]),
         (COST_AXES[1], (3600.0, 14400.0), "Training time (h)", [1.0, 4.0]),
         (COST_AXES[1], (3600.0, 72000.0), "Training time (h, log scale)", [1.0, 20.0]),
-        (COST_AXES[2], (512.0, 1000.0), "Peak memory of training (MB)", [512.0, 1000.0]),
-        (COST_AXES[2], (1024.0, 4096.0), "Peak memory of training (GB)", [1.0, 4.0]),
+        (COST_AXES[2], (512.0, 999.0), "Peak memory of training (MB)", [512.0, 999.0]),
+        (COST_AXES[2], (1000.0, 4000.0), "Peak memory of training (GB)", [1.0, 4.0]),
         (TRAINED, (1000.0, 5000.0), "Trained parameters (log scale)", [1000.0, 5000.0]),
     ],
 )

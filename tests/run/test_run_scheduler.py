@@ -316,3 +316,39 @@ def test_a_job_too_large_for_the_accelerator_fails_with_advice(store: Store, run
     assert "--jobs" in text
     assert names(outcome.done) == ["other"]
     assert "Try something" in (store.failed_path(large) / "traceback.txt").read_text()
+
+
+def test_damaged_input_is_made_again_before_it_is_used(store: Store, run: Run) -> None:
+    first, good = job("a", kind="corpus"), job("good")
+    second = job("b", {"data": first.key})
+    run(plan_of(first, good, second))
+    (store.path(first) / "result.txt").write_text("x")
+    third = job("c", {"data": first.key})
+    notes: list[str] = []
+
+    class Notes(Progress):
+        def note(self, text: str) -> None:
+            notes.append(text)
+
+    outcome = run(plan_of(first, good, second, third), progress=Notes())
+    assert names(outcome.done) == ["a", "c"]
+    assert names(outcome.cached) == ["good", "b"]
+    assert (store.path(third) / "result.txt").read_text() == "c\ndata=a"
+    assert len(notes) == 1
+    assert "is not trusted: result.txt has 1 bytes" in notes[0]
+
+
+def test_worker_that_ran_code_from_outside_serves_its_row_alone(store: Store, run: Run, tmp_path: Path) -> None:
+    journal = str(tmp_path / "journal")
+    own = job("own: train", journal=journal, _use="ffn")
+    first = job("mine: train", journal=journal, _use="mine.py:Mine")
+    second = job("mine: translate", {"phase": first.key}, journal=journal, _use="mine.py:Mine")
+    other = job("theirs: train", {"after": second.key}, journal=journal, _use="mine.py:Mine", config=2)
+    remote = job("far: train", {"after": other.key}, journal=journal, _use="ffn", model={"trust_remote_code": True})
+    last = job("late: train", {"after": remote.key}, journal=journal, _use="ffn")
+    plan = plan_of(first, own, second, other, remote, last)
+    assert run(plan, workers=1).complete
+    processes = {" ".join(line[:2]): line[-2] for line in events(Path(journal)) if "start" in line}
+    assert processes["mine: train"] == processes["mine: translate"]
+    rows = [processes[name] for name in ("mine: train", "theirs: train", "far: train", "late: train")]
+    assert len(set(rows)) == 4

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,3 +204,89 @@ def test_looking_at_many_finished_jobs_is_quick(store: Store) -> None:
     begun = time.process_time()
     assert all(store.is_done(one.key, one.kind) for one in jobs)
     assert time.process_time() - begun < 2  # a bound against rereading whole folders, not a measurement
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: (f / "result.txt").write_text("thera"), "result.txt was changed"),
+        (lambda f: (f / "result.txt").write_text("th"), "result.txt has 2 bytes, it was written with 5"),
+        (lambda f: (f / "result.txt").unlink(), "result.txt is missing"),
+        (lambda f: (f / "more.txt").write_text("new"), "more.txt was added"),
+        (lambda f: (f / "deep" / "one").write_text("eno"), "deep/one was changed"),
+        (lambda f: (f / "spec.json").write_text("{}"), "spec.json has 2 bytes"),
+        (lambda f: edit_status(f, summary={"x": 2}), "its status.json was changed"),
+        (lambda f: edit_status(f, files={}), "its status.json was changed"),
+    ],
+)
+def test_damaged_folder_is_not_trusted(store: Store, change: Callable[[Path], object], said: str) -> None:
+    folder = finish_deep(store)
+    assert store.is_done(JOB.key, JOB.kind)
+    change(folder)
+    assert not store.is_done(JOB.key, JOB.kind)
+    assert not store.has_output(JOB)
+    assert said in (store.problem(JOB) or "")
+    assert said in (store.set_aside(JOB) or "")
+    assert store.state(JOB) == "absent"
+    (kept,) = (store.root / "aside").iterdir()
+    assert (kept / "status.json").is_file()
+    assert store.set_aside(JOB) is None
+
+
+def edit_status(folder: Path, **values: object) -> None:
+    status = json.loads((folder / "status.json").read_text())
+    (folder / "status.json").write_text(json.dumps({**status, **values}))
+
+
+def finish_deep(store: Store) -> Path:
+    with store.lock(JOB):
+        partial = store.open_partial(JOB)
+        (partial / "deep").mkdir()
+        (partial / "deep" / "one").write_text("one")
+        (partial / "result.txt").write_text("there")
+        return store.finish(JOB, {"x": 1.1, "ü": float("nan"), "n": 3}, 2.5)
+
+
+def test_what_is_no_result_may_change(store: Store) -> None:
+    folder = finish_deep(store)
+    (folder / "log.txt").write_text("cut")
+    (folder / ".DS_Store").write_text("a file browser was here")
+    (folder / "result.txt").touch()
+    assert store.problem(JOB) is None
+    assert store.is_done(JOB.key, JOB.kind)
+
+
+def test_folder_of_an_older_version_is_taken_as_it_is(store: Store) -> None:
+    folder = finish_deep(store)
+    status = json.loads((folder / "status.json").read_text())
+    del status["files"], status["seal"]
+    (folder / "status.json").write_text(json.dumps(status))
+    (folder / "result.txt").write_text("other")
+    assert store.is_done(JOB.key, JOB.kind)
+
+
+def test_each_file_is_read_once_and_by_workers_never(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = finish_deep(store)
+    read: list[str] = []
+    digest = hashlib.file_digest
+
+    def counted(file: Any, name: str) -> Any:
+        read.append(file.name)
+        return digest(file, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", counted)
+    assert Store(store.root, check=False).is_done(JOB.key, JOB.kind)
+    assert read == []
+    fresh = Store(store.root)
+    fresh.look_through([JOB])
+    assert fresh.is_done(JOB.key, JOB.kind)
+    assert fresh.state(JOB) == "done"
+    assert sorted(read) == sorted(map(str, (folder / "deep/one", folder / "result.txt", folder / "spec.json")))
+
+
+def test_folder_that_another_run_is_making_is_left_to_it(store: Store) -> None:
+    folder = finish_deep(store)
+    (folder / "result.txt").unlink()
+    with store.lock(JOB):
+        assert Store(store.root).set_aside(JOB) is None
+    assert folder.is_dir()
