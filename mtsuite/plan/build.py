@@ -18,7 +18,7 @@ from mtsuite.data.preview import segments
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import CONTINUES, PHASE
+from mtsuite.jobs.roles import CONTINUES, PHASE
 from mtsuite.jobs.same import SAME
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier

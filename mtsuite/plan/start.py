@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import PHASE
+from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, Probe, Train, main_phase
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS
