@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
-
 def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> Text:
     """The corpus as the base model's tokenizer reads it; kept in the worker."""
     key = f"text:{context.keys['corpus']}:{context.keys['base']}:{spec['directions']}:{spec['max_length']}"

@@ -20,8 +20,6 @@ from mtsuite.plan.phases import at_start
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
 
-START = "start"  # as trained_on
-
 
 @dataclass(frozen=True)
 class Start:
