@@ -10,6 +10,7 @@ import ast
 import functools
 import hashlib
 import sys
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -26,16 +27,33 @@ class _Code:
     names: frozenset[str]
 
 
+@dataclass(frozen=True)
+class _Known:
+    """An identity and its files as they were: a plan asks for every row's a hundred times."""
+
+    identity: str
+    stamps: dict[Path, tuple[int, int]]
+
+
+_KNOWN: weakref.WeakKeyDictionary[type, _Known] = weakref.WeakKeyDictionary()
+
+
 def identity(cls: type) -> str:
     """The class's qualified name and a hash of its source.
 
     The source is that of the class's own modules and of those modules of the same plug-in that they use for more than
     telling.
     """
+    known = _KNOWN.get(cls)
+    if known is not None and all(_stamp(file) == stamp for file, stamp in known.stamps.items()):
+        return known.identity
+    files = sources(cls)
     digest = hashlib.sha256()
-    for file in sorted(sources(cls)):
+    for file in sorted(files):
         digest.update(_code(file).text.encode())
-    return f"{cls.__qualname__}:{digest.hexdigest()[:16]}"
+    found = f"{cls.__qualname__}:{digest.hexdigest()[:16]}"
+    _KNOWN[cls] = _Known(found, {file: _stamp(file) for file in files})
+    return found
 
 
 def sources(cls: type) -> set[Path]:
@@ -66,8 +84,12 @@ def _is_plugin(name: str, cls: type) -> bool:
 
 
 def _code(file: Path) -> _Code:
+    return _parsed(file, _stamp(file))
+
+
+def _stamp(file: Path) -> tuple[int, int]:
     stat = file.stat()
-    return _parsed(file, (stat.st_mtime_ns, stat.st_size))
+    return stat.st_mtime_ns, stat.st_size
 
 
 @functools.lru_cache(maxsize=256)

@@ -13,6 +13,7 @@ from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.prompts import Templates
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.roles import CONTINUES, PHASE
 from mtsuite.method import Artefacts, Method, Train
 from mtsuite.model.load import context_window, load_model, load_tokenizer
 from mtsuite.registry import configure
@@ -21,9 +22,6 @@ from mtsuite.train.precision import held_dtype
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-PHASE = "phase:"  # prefix of the input roles that hold a method's earlier phases
-CONTINUES = "continues"  # role of the same phase's earlier result, whose weights a training goes on from
 
 
 def open_text(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> Text:

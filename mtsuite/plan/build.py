@@ -18,7 +18,7 @@ from mtsuite.data.preview import segments
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import CONTINUES, PHASE
+from mtsuite.jobs.roles import CONTINUES, PHASE
 from mtsuite.jobs.same import SAME
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
@@ -46,14 +46,14 @@ from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
 from mtsuite.plan.sequence import plan_sequence
-from mtsuite.plan.start import START, Start, looks_before, start_job, tested_at_start
+from mtsuite.plan.start import Start, looks_before, start_job, tested_at_start
 from mtsuite.plan.text_checks import check_prompts
 from mtsuite.plan.untrained import plan_untrained
 from mtsuite.recipe.schema import ReadRecipe, Recipe
 from mtsuite.registry import configure
+from mtsuite.results.trained_on import ALL, OWN, START
 
 FLOOR = "source-copy"
-ALL, OWN = "all", "own"  # trained on every direction; each direction by a model that was trained on it alone
 
 
 @dataclass(frozen=True)

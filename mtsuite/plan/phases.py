@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import PHASE
+from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, Probe, Train
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS

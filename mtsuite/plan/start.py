@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtsuite.identity import identity
-from mtsuite.jobs.assemble import PHASE
+from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, Probe, Train, main_phase
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS
@@ -19,8 +19,6 @@ from mtsuite.plan.perplexity import focused
 from mtsuite.plan.phases import at_start
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
-
-START = "start"  # as trained_on
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mtsuite.method import Method
 from mtsuite.recipe.schema import Recipe
-from mtsuite.report.results import ALL
+from mtsuite.results.trained_on import ALL
 
 
 def plan_untrained(

@@ -26,10 +26,11 @@ from mtsuite.report.main_table import (
     symbol_of,
 )
 from mtsuite.report.relations import group_of, pivot_of
-from mtsuite.report.results import ALL, AVERAGE, TABLE, Comparison, Results
+from mtsuite.report.results import AVERAGE, TABLE, Comparison, Results
 from mtsuite.report.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
 from mtsuite.report.topic import Topic
+from mtsuite.results.trained_on import ALL
 
 TOLERANCE = 0.03  # of the target tokens: the last update is never full, so a little more or less says nothing
 

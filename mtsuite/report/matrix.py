@@ -21,8 +21,9 @@ from typing import Any
 from mtsuite.errors import StoreError
 from mtsuite.report.main_table import Panel, panels, signature_notes
 from mtsuite.report.relations import RELATIONS, Relation, ordered, pivot_of, related, relation
-from mtsuite.report.results import START, TABLE, Results
+from mtsuite.report.results import TABLE, Results
 from mtsuite.report.text import slug
+from mtsuite.results.trained_on import START
 
 OWN_START = "its own start"  # the method's model before its first training step
 Grid = tuple[tuple[float | None, ...], ...]

@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.matrix import OWN_START
-from mtsuite.report.results import ALL, START, Perplexity, Results
+from mtsuite.report.results import Perplexity, Results
 from mtsuite.report.sequence import stages
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import fixed, listed
+from mtsuite.results.trained_on import ALL, START
 
 BASE, BASE_LABEL = "base", "Base model"
 _BITS = 3  # decimals

@@ -17,12 +17,10 @@ from mtsuite.errors import DataError, StoreError, did_you_mean, shortened
 from mtsuite.report.info import check_info
 from mtsuite.report.segments import Segments, read_segments
 from mtsuite.results.files import Entry, Files
+from mtsuite.results.trained_on import ALL, OWN, START
 
 SCHEMA = 1
 FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
-ALL = "all"  # trained on every direction, or not trained
-OWN = "own"  # every direction by a model that was trained on it alone
-START = "start"  # before the first training step, the method's surgery done: the reference of changes
 TABLE = frozenset({ALL, OWN})  # what stands in tables; other values of trained_on are directions of transfer runs
 
 SCORE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "metric", "score", "signature", "n")

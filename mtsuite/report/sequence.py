@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from mtsuite.chart import Chart, Series
 from mtsuite.report.continual import Continual, continual
 from mtsuite.report.main_table import DECIMALS, Panel, change_text, panels, signature_notes
-from mtsuite.report.results import START, TABLE, Results
+from mtsuite.report.results import TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import listed, slug
+from mtsuite.results.trained_on import START
 
 Grid = tuple[tuple[float | None, ...], ...]
 OWN_MARK = "*"

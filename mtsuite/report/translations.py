@@ -19,10 +19,11 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
 from mtsuite.errors import StoreError
 from mtsuite.report.main_table import average_by_seed
-from mtsuite.report.results import ALL, FLOOR_ROWS, OWN, Results
+from mtsuite.report.results import FLOOR_ROWS, Results
 from mtsuite.report.segments import translated
 from mtsuite.report.untrained import untrained_directions
 from mtsuite.results.files import Entry
+from mtsuite.results.trained_on import ALL, OWN
 
 CHARACTERS = 1200  # of one output; a model that babbles on is cut here
 SAMPLE = 5  # segments a direction for readers without scripts

@@ -13,9 +13,10 @@ from dataclasses import replace
 from mtsuite.chart import Chart, Series
 from mtsuite.report.main_table import DECIMALS, Panel, change_text, panel_tests, panels, significance_notes, symbol_of
 from mtsuite.report.matrix import OWN_START
-from mtsuite.report.results import AVERAGE, FLOOR_ROWS, START, TABLE, Results
+from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, Results
 from mtsuite.report.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.text import HOLE, listed, slug
+from mtsuite.results.trained_on import START
 
 Seeds = dict[str, float]  # seed to score
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtsuite.errors import MethodError, RecipeError, StoreError, did_you_mean
-from mtsuite.plan.build import ALL, OWN, Planned
+from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
+from mtsuite.results.trained_on import ALL, OWN
 from mtsuite.run.store import Store
 
 

@@ -15,8 +15,8 @@ from safetensors.torch import load_file
 
 from mtsuite.jobs import perplexity
 from mtsuite.jobs import train as train_job
-from mtsuite.jobs.assemble import CONTINUES
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.roles import CONTINUES
 
 MINI = """\
 directions: [en-de, en-fr]

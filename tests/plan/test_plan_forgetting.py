@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtsuite.errors import MTSuiteError
-from mtsuite.jobs.assemble import CONTINUES
+from mtsuite.jobs.roles import CONTINUES
 from mtsuite.plan.build import Planned, make_plan
 from mtsuite.plan.graph import Job
 from mtsuite.plan.report import report_plan
