@@ -42,6 +42,9 @@ from mtsuite.report.results import (
 from mtsuite.report.segments import Segments, file_name, write_segments
 from mtsuite.train.track import METRICS
 
+DIGITS = 6
+COMET_DIGITS = 3  # float32: what else stands in a batch moves the sixth decimal, and comet-score prints two of these
+
 
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
     """Write a whole results folder into ``output``; inputs that are missing (failed jobs) leave holes."""
@@ -145,7 +148,7 @@ def _score_rows(spec: dict[str, Any], scores: Mapping[Line, dict[str, Any]]) -> 
         for name in spec["metrics"]:
             entry = metrics.get(name, {})
             if "score" in entry:
-                score = f"{entry['score']:.6f}"
+                score = f"{entry['score']:.{COMET_DIGITS if name in spec['comet'] else DIGITS}f}"
                 yield [method, seed, trained_on, direction, test_set, name, score, entry["signature"], entry["n"]]
 
 
