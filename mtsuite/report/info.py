@@ -51,7 +51,7 @@ class _Forgetting(_Block):
     languages: Names | None = None
     zero_shot_directions: Names | None = None
     base: Name
-    focus: dict[str, str] | None = None
+    focus: dict[str, str | None] | None = None  # None: what the method does without a direction
     left_out: dict[str, str] | None = None
 
 

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors import safe_open
 
-import mtsuite
 from mtsuite.data.direction import Direction
-from mtsuite.data.languages import language
 from mtsuite.errors import MethodError, RecipeError, StoreError
-from mtsuite.jobs.assemble import PHASE, open_adapted, open_base, open_method, open_templates
+from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_templates
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, Train
 from mtsuite.model.load import load_model, load_tokenizer
 from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
 from mtsuite.run.exported import check_equal, logits, tie_again, untie
+from mtsuite.run.readme import OPEN_ADAPTER, OPEN_MODEL, readme
 from mtsuite.run.store import Store
 from mtsuite.run.trained import find_trained
 
@@ -65,9 +65,9 @@ def export_model(
         merged.save_pretrained(partial)
         del model, merged  # a large model is not held twice
         tokenizer.save_pretrained(partial)
-        readme = _readme(planned, method, opened, spec, _OPEN_MODEL)
-        (partial / "README.md").write_text(readme, encoding="utf-8")
         again = load_model(partial, trust_remote_code=spec["model"]["trust_remote_code"])
+        page = readme(planned, method, opened, spec, inputs, tokenizer, again, OPEN_MODEL)
+        (partial / "README.md").write_text(page, encoding="utf-8")
         check_equal(method, own, logits(None, again, tokenizer, prompts), spec["model"]["dtype"])
     return Exported(folder, parameters)
 
@@ -102,8 +102,8 @@ def export_adapter(
         config = json.loads((source / ADAPTER_CONFIG).read_text(encoding="utf-8"))
         config |= {"base_model_name_or_path": name, "revision": model.revision}
         (partial / ADAPTER_CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
-        readme = _readme(planned, method, opened, spec, _OPEN_ADAPTER.format(base=name))
-        (partial / "README.md").write_text(readme, encoding="utf-8")
+        page = readme(planned, method, opened, spec, inputs, tokenizer, base, OPEN_ADAPTER.format(base=name))
+        (partial / "README.md").write_text(page, encoding="utf-8")
         again: Any = PeftModel.from_pretrained(base, str(partial)).eval().float()
         check_equal(method, own, logits(None, again, tokenizer, prompts), spec["model"]["dtype"])
     with safe_open(folder / ADAPTER, "pt") as file:
@@ -203,64 +203,4 @@ def _unmergeable(planned: Planned, name: str, method: Method) -> MethodError:
         f"{name} cannot be exported: a model with {type(method).__name__} is no plain Hugging Face model (the method's "
         "merge() gives none), since what it adds takes part in the forward pass. `mtsuite translate` uses it as it is: "
         f"mtsuite translate RECIPE --method {name} --direction {direction} --input TEXT"
-    )
-
-
-_OPEN_MODEL = """from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # this folder
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = AutoModelForCausalLM.from_pretrained(folder)"""
-_OPEN_ADAPTER = """from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
-
-folder = "."  # this folder
-tokenizer = AutoTokenizer.from_pretrained(folder)
-model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base!r}), folder)"""
-
-_README = """# {title}
-
-{about}
-
-Exported by mtsuite {version} from the recipe `{recipe}`: row `{row}`, seed {seed}. Trained directions: {directions}.
-
-The model was trained on instructions like the one below. A translation ends with the end of the line or of the text.
-
-```python
-{opening}
-
-prompt = {prompt!r}
-inputs = tokenizer(prompt.replace("SOURCE", input("{source}: ")), return_tensors="pt")
-output = model.generate(**inputs, max_new_tokens={new_tokens}, num_beams={beams}, do_sample=False)
-print(tokenizer.decode(output[0, inputs.input_ids.shape[1] :], skip_special_tokens=True).strip().split("\\n")[0])
-```
-
-The method's configuration:
-
-```json
-{config}
-```
-"""
-
-
-def _readme(planned: Planned, name: str, method: Method, spec: dict[str, Any], opening: str) -> str:
-    recipe = planned.recipe
-    direction = Direction.parse(spec["direction"])
-    template = open_templates(spec["templates"]).prompt(direction, "SOURCE", spec["evaluation_template"])
-    label = recipe.methods[name].label or name
-    own = recipe.methods[name].one_model_per_direction
-    return _README.format(
-        title=f"{recipe.title or recipe.name}: {label}",
-        about=(type(method).__doc__ or "").strip().split("\n")[0],
-        version=mtsuite.__version__,
-        recipe=recipe.name,
-        row=name,
-        seed=spec.get("seed", "none, nothing was trained"),
-        directions=str(direction) if own else ", ".join(recipe.directions) if method.phases() else "none",
-        opening=opening,
-        prompt=template,
-        source=language(direction.source).name,
-        new_tokens=spec["translate"]["max_new_tokens"],
-        beams=spec["translate"]["num_beams"],
-        config=json.dumps(method.config.model_dump(mode="json"), indent=2),
     )

@@ -67,11 +67,11 @@ def tie_again(model: Any) -> None:
     import torch
 
     inside, outside = _ends(model)
-    if inside is not None and outside is not None and torch.equal(inside.weight, outside.weight):
+    shared = inside is not None and outside is not None and torch.equal(inside.weight, outside.weight)
+    if shared:
         outside.weight = inside.weight
-        return
     for config in {id(c): c for c in (model.config, model.config.get_text_config())}.values():
-        config.tie_word_embeddings = False
+        config.tie_word_embeddings = shared  # PEFT sets it to false wherever the two were apart
 
 
 def _ends(model: Any) -> tuple[Any, Any]:

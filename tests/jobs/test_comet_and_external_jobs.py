@@ -183,7 +183,7 @@ def test_an_external_row_in_a_run(miniature: Miniature, tmp_path: Path, command:
     assert float(scores_of(results, "BLEU")["google", "all", "en-de"]) == pytest.approx(100)
     assert ("google", "all", "de-en") not in scores_of(results)
     summaries = [status["summary"] for _, status in finished(folder / "results" / ".mtsuite", "comet")]
-    assert sorted(summary["texts"] for summary in summaries) == [9, 18]
+    assert sorted(summary["texts"] for summary in summaries) == [9, 20]  # with those of the start
     more = next(summary for summary in summaries if summary["texts"] == 9)
     assert more["scored"] == len({s for s, _ in pairs})
     assert "google" not in (results / "costs.csv").read_text()
@@ -205,6 +205,9 @@ def test_a_run_without_comet_says_why_and_the_next_one_tries_again(
 ) -> None:
     folder = miniature.copy(tmp_path / "run")
     shutil.rmtree(folder / "results" / ".mtsuite" / "comet-cache")
+    (folder / "tiny" / "checkpoints").mkdir(parents=True)
+    for file in ("hparams.yaml", "checkpoints/model.ckpt"):  # a checkpoint to look at, and none to open
+        (folder / "tiny" / file).write_text("{}")
     for path in ("./tiny", "./tiny"):
         done = command(folder, "run", "mini.yaml", "--set", f"metrics.comet.checkpoint={path}", *FEW_ROWS)
         assert done.returncode == 0, done.stderr

@@ -77,7 +77,7 @@ def test_groups_are_those_of_the_directions_seen(groups: Any, expected: list[str
         ("fr-de", "Germanic"),
         ("fr-zh", "Romance"),  # the source's, where the target has none
         ("zh-ar", None),
-        ("en-xx", None),
+        ("en-ain", None),
         (None, None),
     ],
 )

@@ -125,7 +125,7 @@ def test_directions(message: Message) -> None:
     found = message("directions: [en-de, ende, en-de]\nmethods: {lora: }\n")
     assert found == (
         "x.yaml:1:21: directions[1]: A direction is two different language codes joined by a hyphen, such as en-de; "
-        "found 'ende'.\n"
+        "found 'ende'. Script and region are written with underscores (zh_Hant-en, en-pt_BR).\n"
         "    1 | directions: [en-de, ende, en-de]\n"
         "      |                     ^\n"
         "x.yaml:1:27: directions[2]: 'en-de' is there twice\n"

@@ -39,8 +39,9 @@ _row = st.fixed_dictionaries(
 )
 _names = st.from_regex(r"[a-z][a-z0-9_.-]{0,6}", fullmatch=True)
 _microworld = st.fixed_dictionaries({"source": st.just("microworld"), "languages": st.lists(_text, max_size=3)})
+_tests = st.from_regex(r"[A-Za-z0-9ä犬][ A-Za-z0-9_/.:!ä犬-]{0,8}", fullmatch=True)  # names of test sets
 _files = st.fixed_dictionaries(
-    {"source": st.just("files"), "train": st.lists(_text), "test": st.dictionaries(_text, st.lists(_text), max_size=2)}
+    {"source": st.just("files"), "train": st.lists(_text), "test": st.dictionaries(_tests, st.lists(_text), max_size=2)}
 )
 
 
