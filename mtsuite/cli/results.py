@@ -46,6 +46,21 @@ def compare(
     put_text(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
 
 
+def merge(
+    results: Annotated[
+        list[Path], typer.Argument(help="Results folders with other rows or seeds.", metavar="RESULTS...")
+    ],
+    output: Annotated[Path, typer.Option("--output-dir", help="The results folder to write.")],
+) -> None:
+    """Join results folders of one recipe, with other rows and seeds, into one table; significance is computed anew."""
+    from mtsuite.compare.join import join_results
+
+    joined = join_results(results, output)
+    for text in joined.told:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
+    joined.report.print(make_console())
+
+
 def score(
     hypotheses: Annotated[
         list[Path],

@@ -45,6 +45,7 @@ from mtsuite.plan.place import errors_of
 from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
+from mtsuite.plan.search import Model, Searched, headline, plan_search, validation_text, with_choice
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.start import Start, looks_before, start_job, tested_at_start
 from mtsuite.plan.text_checks import check_prompts
@@ -101,6 +102,7 @@ class Planned:
     broken: list[BrokenRow] = field(default_factory=list)
     perplexities: list[Perplexity] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    searches: dict[str, Searched] = field(default_factory=dict)
     corpus: str = ""
     base: str = ""
     untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
@@ -167,6 +169,8 @@ class _Planner:
         if recipe.report.floor:
             for direction in recipe.directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
+        for name in self.methods:
+            self._search(name, columns)
         for seed in recipe.seeds:
             for name in self.methods:
                 if recipe.methods[name].one_model_per_direction:
@@ -210,12 +214,35 @@ class _Planner:
 
     def _separate(self, name: str, seed: int) -> None:
         """One model a direction, each with the direction's share of the updates that joint training has."""
-        recipe = self.recipe
         check_trains(name, self.methods[name], f"methods.{name}.one_model_per_direction")
-        steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
-        for direction in recipe.directions:
-            phases = self._phases(name, seed, [direction], steps, direction)
+        for directions, steps, direction in self._models(name):
+            phases = self._phases(name, seed, directions, steps, direction)
             self._line(name, self.methods[name], seed, OWN, direction, phases)
+
+    def _models(self, name: str) -> list[Model]:
+        """The models that a row trains for the table."""
+        recipe = self.recipe
+        if not recipe.methods[name].one_model_per_direction:
+            return [(recipe.directions, recipe.train.max_steps, ALL)]
+        steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
+        return [([direction], steps, direction) for direction in recipe.directions]
+
+    def _search(self, name: str, columns: Mapping[str, Any]) -> None:
+        """The row's candidates and the choice between them, where its learning rate is searched."""
+        recipe, method = self.recipe, self.methods[name]
+        if recipe.search is None and recipe.methods[name].search is None:
+            return
+        metric = headline(recipe, columns, self.error)
+
+        def score(direction: str, phases: dict[str, str], label: str) -> str:
+            text = validation_text()
+            made = self._translation(name, ALL, method, recipe.seeds[0], direction, text, phases)
+            return self._score(label, ALL, direction, text, made, metrics=[metric])
+
+        plan, models = self.out.plan, self._models(name)
+        found = plan_search(plan, recipe, name, method, models, metric, self._phases, score, self.error)
+        if found is not None:
+            self.out.searches[name] = found
 
     def _transfer(self, name: str, seed: int) -> None:
         recipe = self.recipe
@@ -315,11 +342,12 @@ class _Planner:
         *,
         transfer: bool = False,
         before: Mapping[str, str] | None = None,
+        rate: float | None = None,
     ) -> dict[str, str]:
         """Jobs for the phases of a row; role -> key, for what comes after.
 
         With ``before``, the phases of an earlier stage: what comes ahead of the main phase is that stage's, and the
-        main phase goes on from its weights.
+        main phase goes on from its weights.  ``rate`` makes them a candidate of a search, which is in no table.
         """
         recipe, method, row = self.recipe, self.methods[name], self.recipe.methods[name]
         roles: dict[str, str] = {}
@@ -350,16 +378,19 @@ class _Planner:
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
                 on = "" if mono or trained_on == ALL else f" on {trained_on}"
-                spec = train_spec(recipe, row, phase, updates, main=phase is main)
-                job = train_job(
-                    recipe, f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
-                )
+                spec = train_spec(recipe, row, phase, updates, main=phase is main, rate=rate)
+                which = f"learning rate {rate:g}, " if rate is not None and phase is main else ""
+                label = f"{name}: {phase.name}{on} ({which}seed {seed})"
+                job = train_job(recipe, label, method, phase, seed, spec, common, inputs)
+                if phase is main and rate is None and name in self.out.searches:
+                    of_table = not transfer and before is None
+                    job = with_choice(job, self.out.searches[name], seed, trained_on, of_table=of_table)
                 roles[PHASE + phase.name] = self.out.plan.add(job)
             elif phase.looks_at == "base":
                 roles[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, None, common, inputs))
-            elif trained_on == ALL:  # its charts are of the table's joint models
+            elif trained_on == ALL and rate is None:  # its charts are of the table's joint models
                 shown[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, seed, common, inputs))
-        if main is not None:
+        if main is not None and rate is None:
             made = roles | shown
             names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
             self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
@@ -433,9 +464,11 @@ class _Planner:
         test_set: str,
         translations: str,
         more: Mapping[str, str] = MappingProxyType({}),
+        metrics: list[str] | None = None,
     ) -> str:
-        """Key of the score job of a text; ``more`` are inputs of a start's."""
+        """Key of the score job of a text; ``more`` are inputs of a start's, ``metrics`` those that are wanted alone."""
         spec = {**self.score_spec, "direction": direction, "test_set": test_set}
+        spec |= {} if metrics is None else {"metrics": metrics}
         inputs = {"corpus": self.out.corpus_of(direction), "translations": translations, **more}
         return self.out.plan.add(Job("score", f"{name}{_on(trained_on)}: score {direction}", spec, inputs, cost=0.5))
 
