@@ -62,15 +62,19 @@ def merge(
 
 
 def score(
+    results: Annotated[
+        Path | None,
+        typer.Argument(help="A results folder to add --metrics to, instead of files.", metavar="[RESULTS]"),
+    ] = None,
     hypotheses: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--hypotheses", help="Translations, a segment a line. Repeatable: they are compared."),
-    ],
+    ] = None,
     references: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option("--references", help="Reference translations. Repeatable: alternatives for each segment."),
-    ],
-    direction: Annotated[str, typer.Option("--direction", help="Such as en-de; decides the tokenizer.")],
+    ] = None,
+    direction: Annotated[str | None, typer.Option("--direction", help="Such as en-de; decides the tokenizer.")] = None,
     sources: Annotated[Path | None, typer.Option("--sources", help="Source text (COMET needs it).")] = None,
     metrics: Annotated[str, typer.Option("--metrics", help="Comma-separated, e.g. bleu,chrf,comet.")] = "BLEU,chrF",
     profile: Annotated[str, typer.Option("--profile", help="BLEU's: auto or paper.")] = "auto",
@@ -92,7 +96,16 @@ def score(
     format_: FormatOption = "text",
     output: OutputFileOption = None,
 ) -> None:
-    """Score any files with the suite's metrics, and compare them where there are several."""
+    """Score any files with the suite's metrics and compare them, or add metrics to a results folder."""
+    if results is not None:
+        if hypotheses or references or sources or direction or baseline or failures or output:
+            raise typer.BadParameter("a results folder has its files and tests; give --metrics, --profile and --comet")
+        _add_metrics(results, metrics, profile, comet)
+        return
+    needed = {"--hypotheses": hypotheses, "--references": references, "--direction": direction}
+    if hypotheses is None or references is None or direction is None:
+        lacking = ", ".join(name for name, value in needed.items() if not value)
+        raise typer.BadParameter(f"files need {lacking}; or name a results folder to add metrics to it")
     from mtsuite.metrics.files import PairedTest, score_files
     from mtsuite.report.files_table import files_as
 
@@ -110,3 +123,12 @@ def score(
     for text in found.notes:
         make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
     put_text(files_as(kind, found), output)
+
+
+def _add_metrics(results: Path, metrics: str, profile: str, comet: str) -> None:
+    from mtsuite.compare.added import add_metrics
+
+    report, told = add_metrics(results, metrics.split(","), profile, {"checkpoint": comet})
+    for text in told:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
+    report.print(make_console())
