@@ -124,7 +124,7 @@ def _configuration(name: str, options: dict[str, Any]) -> Any:
 
 def _settings(cls: type) -> list[str]:
     """Names of a configuration class's fields that a row may set."""
-    return [f.name for f in dataclasses.fields(cls) if f.init and f.name not in _OURS]  # type: ignore[arg-type]
+    return [f.name for f in dataclasses.fields(cls) if f.init and f.name not in _OURS]
 
 
 def _problems(kind: str, options: dict[str, Any]) -> Iterator[str]:
@@ -170,7 +170,7 @@ class PeftRow(Method):
         from peft import get_peft_model
 
         try:
-            wrapped: Any = get_peft_model(model, self.config.peft())  # type: ignore[arg-type]
+            wrapped: Any = get_peft_model(model, self.config.peft())
         except (ImportError, TypeError, ValueError, NotImplementedError) as error:
             raise MethodError(f"PEFT cannot put {self.config.peft_type} on this model: {error}") from error
         # Asked for later, when the suite may have frozen everything.

@@ -30,6 +30,9 @@ def compare(
         typer.Argument(help="Results folders, or rows of them as RESULTS:ROW.", metavar="RESULTS..."),
     ],
     rows: Annotated[list[str] | None, typer.Option("--rows", help="Rows to compare, comma-separated.")] = None,
+    bases: Annotated[
+        bool, typer.Option("--bases", help="Folders of several base models: is the order of the methods the same?")
+    ] = False,
     test: TestOption = "approximate_randomization",
     rounds: RoundsOption = 1000,
     seed: TestSeedOption = 12345,
@@ -42,6 +45,15 @@ def compare(
 
     kind, console = known_format(format_), make_console()
     check_output(output)
+    if bases:
+        from mtsuite.compare.bases import across_bases
+        from mtsuite.compare.bases_output import bases_as
+
+        if rows:
+            raise typer.BadParameter("--bases compares all rows that the folders have in common; leave --rows out")
+        found = across_bases([Path(text) for text in results], PairedTest(test, rounds, seed))
+        put_text(bases_as(kind, found, console.width, console.is_terminal and output is None), output)
+        return
     compared = compare_results(results, rows or [], PairedTest(test, rounds, seed))
     put_text(compared_as(kind, compared, console.width, console.is_terminal and output is None), output)
 

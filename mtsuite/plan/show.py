@@ -54,8 +54,10 @@ def beside(planned: Planned) -> list[str]:
         found.append(f"Sequence: {', '.join(recipe.sequence.methods)}; {stage_steps(recipe)} updates a stage: {order}")
     for name, search in planned.searches.items():
         rates = ", ".join(f"{rate:g}" for rate in search.rates)
-        steps = f"{search.trainings} trainings under seed {recipe.seeds[0]}"
-        found.append(f"Search: {name}; {steps}, learning rates {rates}, chosen by {search.metric} on validation text")
+        trainings = f"{search.trainings} trainings under seed {recipe.seeds[0]}"
+        found.append(
+            f"Search: {name}; {trainings}, learning rates {rates}, chosen by {search.metric} on validation text"
+        )
     if recipe.forgetting.zero_shot_directions:
         found.append(f"Tested, not trained on: {', '.join(recipe.forgetting.zero_shot_directions)}")
     if planned.perplexities:
