@@ -7,8 +7,6 @@ configuration that the phase depends on, so rows that differ later share what co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +21,6 @@ from mtsuite.jobs.same import SAME
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.base import base_job
-from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.checks import (
     check_architecture,
     check_base_name,
@@ -39,79 +36,21 @@ from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
-from mtsuite.plan.perplexity import Perplexity, plan_perplexity
+from mtsuite.plan.perplexity import plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
+from mtsuite.plan.planned import FLOOR, Line, Planned, Training
 from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
-from mtsuite.plan.search import Model, Searched, headline, plan_search, validation_text, with_choice
+from mtsuite.plan.search import Model, headline, plan_search, validation_text, with_choice
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.start import Start, looks_before, start_job, tested_at_start
 from mtsuite.plan.text_checks import check_prompts
 from mtsuite.plan.untrained import plan_untrained
-from mtsuite.recipe.schema import ReadRecipe, Recipe
+from mtsuite.recipe.schema import ReadRecipe
 from mtsuite.registry import configure
 from mtsuite.results.trained_on import ALL, OWN, START
-
-FLOOR = "source-copy"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One file of translations and its scores: where a number of the tables comes from."""
-
-    method: str
-    seed: int
-    trained_on: str
-    direction: str
-    test_set: str
-    translations: str  # key of the translate job, or of the external one
-    scores: str  # key of the score job
-
-
-@dataclass(frozen=True)
-class Training:
-    """The phases of one trained model, in order: (name of the phase, key of its job).
-
-    ``transfer`` models are those of the transfer matrices and of sequences, not of the table.
-    """
-
-    method: str
-    seed: int
-    trained_on: str
-    phases: tuple[tuple[str, str], ...]
-    transfer: bool = False
-
-
-@dataclass
-class Planned:
-    """A plan and what its results will be put together from.
-
-    ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
-    ``starts`` are the rows' models before training, where a table shows a change.  ``broken`` are the rows whose
-    method's own code fails; they have no jobs, and ``methods`` has them not.
-    """
-
-    plan: Plan
-    recipe: Recipe
-    folder: Path
-    methods: dict[str, Method]
-    lines: list[Line] = field(default_factory=list)
-    trainings: list[Training] = field(default_factory=list)
-    broken: list[BrokenRow] = field(default_factory=list)
-    perplexities: list[Perplexity] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    searches: dict[str, Searched] = field(default_factory=dict)
-    corpus: str = ""
-    base: str = ""
-    untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
-    comet: dict[str, str] = field(default_factory=dict)
-    outside: dict[str, str] = field(default_factory=dict)
-
-    def corpus_of(self, direction: str) -> str:
-        """Key of the corpus job that has the test sets of a direction."""
-        return self.untrained if direction in self.recipe.forgetting.zero_shot_directions else self.corpus
 
 
 def make_plan(read: ReadRecipe, *, offline: bool = False) -> Planned:

@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from mtsuite.identity import identity
-from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.planned import FLOOR, Planned
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe

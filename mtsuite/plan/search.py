@@ -13,6 +13,7 @@ from typing import Any
 
 from mtsuite.data.corpus import VALIDATION
 from mtsuite.jobs.choose import CANDIDATE, CHOICE, SCORE, candidate_role
+from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, main_phase
 from mtsuite.metrics.registry import make_metric
 from mtsuite.plan.graph import Job, Plan
@@ -85,7 +86,7 @@ def plan_search(
     for directions, steps, trained_on in models:
         for rate in rates:
             made = phases(name, seed, directions, steps, trained_on, rate=rate)
-            job = made[f"phase:{main.name}"]
+            job = made[PHASE + main.name]
             candidates.setdefault((seed, trained_on), {})[rate] = job
             inputs[candidate_role(rate, trained_on)] = job
             for direction in directions:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mtsuite.plan.build import Planned
 from mtsuite.plan.cost import base_estimate, row_estimates
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.sequence import stage_steps
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from mtsuite.jobs.assemble import PHASE, open_adapted, open_base, open_method, o
 from mtsuite.jobs.context import JobContext
 from mtsuite.method import Method, Train
 from mtsuite.model.load import load_model, load_tokenizer
-from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.run.exported import check_equal, logits, tie_again, untie
 from mtsuite.run.store import Store
 from mtsuite.run.trained import find_trained

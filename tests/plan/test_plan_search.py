@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from mtsuite.errors import RecipeError
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.show import beside
 from mtsuite.recipe import read_recipe
 
