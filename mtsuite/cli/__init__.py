@@ -13,7 +13,7 @@ from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
 from mtsuite.cli.models import model_app
 from mtsuite.cli.recipes import recipes_app
-from mtsuite.cli.results import compare, report, score
+from mtsuite.cli.results import compare, merge, report, score
 from mtsuite.cli.running import plan, run, validate
 from mtsuite.cli.terminal import escaped, make_console
 from mtsuite.cli.trained import export, translate
@@ -45,7 +45,7 @@ def top(
     """What comes before a verb."""
 
 
-for verb in (run, plan, validate, report, compare, score, translate, export, env):  # in the order of the help
+for verb in (run, plan, validate, report, compare, merge, score, translate, export, env):  # in the order of the help
     app.command()(verb)
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")

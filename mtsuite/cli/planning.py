@@ -13,7 +13,7 @@ from mtsuite.cli.terminal import escaped, make_console
 from mtsuite.errors import shortened
 
 if TYPE_CHECKING:
-    from mtsuite.plan.build import Planned
+    from mtsuite.plan.planned import Planned
     from mtsuite.recipe.schema import ReadRecipe
 
 

@@ -56,7 +56,7 @@ def choose(given: Sequence[str], rows: Sequence[str] = ()) -> Choice:
     """
     parsed = [_parse(text) for text in given]
     paths = list(dict.fromkeys(path for path, _ in parsed))
-    names = dict(zip(paths, _names(paths), strict=True))
+    names = dict(zip(paths, folder_names(paths), strict=True))
     opened = {path: Folder(names[path], read_results(path)) for path in paths}
     folders = tuple(opened.values())
     wanted = [row.strip() for text in rows for row in text.split(",") if row.strip()]
@@ -86,7 +86,7 @@ def _parse(text: str) -> tuple[Path, str | None]:
     return Path(path), row
 
 
-def _names(paths: Sequence[Path]) -> list[str]:
+def folder_names(paths: Sequence[Path]) -> list[str]:
     """Each folder by its name, or by its path where several have the same name."""
     short = [path.resolve().name for path in paths]
     return [name if short.count(name) == 1 else str(path) for path, name in zip(paths, short, strict=True)]

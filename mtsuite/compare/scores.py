@@ -229,6 +229,17 @@ class Rescored:
             return None
         return (ours, theirs) if ours and theirs else None
 
+    def results(self, side: Side, place: Place) -> dict[str, MetricResult]:
+        """A row's results on one direction, by seed; none, with the problem noted, where they cannot be had."""
+        segments = self._segments(side, place) if place in self.signatures else None
+        if segments is None:
+            return {}
+        try:
+            return self._results(side, place, segments)
+        except MetricError as error:
+            self.problems.append(f"{self.metric} cannot be tested: {error}")
+            return {}
+
     def _segments(self, side: Side, place: Place) -> Segments | None:
         found = side.folder.results.segments.get(place)
         if found is None:

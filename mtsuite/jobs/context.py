@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any
 
 KINDS = (
-    "corpus", "base", "probe", "start", "train", "translate", "external", "score", "comet", "perplexity", "report",
+    "corpus", "base", "probe", "start", "train", "choose", "chosen", "translate", "external", "score", "comet",
+    "perplexity", "report",
 )  # fmt: skip
 INCOMPLETE = "incomplete"
 

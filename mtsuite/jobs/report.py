@@ -16,9 +16,11 @@ from typing import Any
 from mtsuite.chart import Chart, check
 from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
+from mtsuite.jobs.choose import choice_told, read_choice
 from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.failure_modes import FailureModes
+from mtsuite.jobs.fairness import told_fairness
 from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.jobs.same import read_start
 from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
@@ -263,6 +265,7 @@ def _report_json(
             *problems_of_comet,
             *problems,
         ],
+        "method_notes": _method_notes(spec, inputs),
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
@@ -275,6 +278,15 @@ def _report_json(
         "failed": spec["_failed"],
         "learning_curves": _curves(spec, inputs),
     }
+
+
+def _method_notes(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, str]:
+    """The rows' notes, with what was chosen where a learning rate was searched."""
+    notes: dict[str, str] = dict(spec["report"]["method_notes"])
+    for name, key in spec.get("searches", {}).items():
+        told = choice_told(read_choice(inputs[key])) if key in inputs else "no learning rate was chosen"
+        notes[name] = "; ".join(text for text in (notes.get(name, ""), told) if text)
+    return notes
 
 
 def _count(parameters: int) -> str:
@@ -323,42 +335,7 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
             if by_direction := summary.get("target_tokens_by_direction"):  # models of earlier versions lack it
                 stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
-    messages = [told for text in ("parallel", "monolingual") if (told := _compared(streams, text))]
-    consistent = all(told[0] for told in messages)
-    said = [told[1] for told in messages] or ["No training is there to compare."] * bool(spec["trainings"])
-    if missing:
-        rows = ", ".join(dict.fromkeys(missing))
-        said.append(f"Not compared: {len(missing)} training(s) that failed or are missing ({rows}).")
-    return {"consistent": consistent, "streams": streams, "message": " ".join(said)}
-
-
-def _compared(streams: list[dict[str, Any]], text: str) -> tuple[bool, str] | None:
-    """Whether trainings on one kind of text consumed the same stream, and a sentence with what was compared.
-
-    None when there is no such training.
-    """
-    mine = [stream for stream in streams if stream["text"] == text]
-    groups: dict[tuple[int, str, bool, bool, str], list[dict[str, Any]]] = {}
-    for stream in mine:
-        phase = stream["phase"] if text == "monolingual" else ""
-        key = (stream["seed"], stream["trained_on"], stream["transfer"], stream["chat"], phase)
-        groups.setdefault(key, []).append(stream)
-    if not mine:
-        return None
-    fellows = [group for group in groups.values() if len(group) > 1]
-    if not fellows:
-        what = "one training" if len(mine) == 1 else f"{len(mine)} trainings, each on directions or a seed of its own"
-        return True, f"{text.capitalize()} text: {what}, so there was nothing to compare."
-    compared = [stream for group in fellows for stream in group]
-    rows = ", ".join(dict.fromkeys(stream["method"] for stream in compared))
-    seeds = ", ".join(str(seed) for seed in sorted({stream["seed"] for stream in compared}))
-    of = f"{len(compared)} training phases compared ({rows}; seed{'s' * (',' in seeds)} {seeds})"
-    if any(len({stream["fingerprint"] for stream in group}) > 1 for group in fellows):
-        return False, (
-            f"Rows of this table consumed DIFFERENT streams of {text} text: their scores do not compare methods "
-            f"alone. {of}."
-        )
-    return True, f"All trained rows consumed the same stream of {text} text, batch by batch: {of}."
+    return told_fairness(streams, missing, trained=bool(spec["trainings"]))
 
 
 def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120) -> dict[str, list[list[float]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtsuite.jobs.assemble import open_adapted, open_base, open_method, open_text, prompts_told
+from mtsuite.jobs.choose import CHOICE, read_choice
 from mtsuite.jobs.context import JobContext
 from mtsuite.meter import peak_training_memory_mb
 from mtsuite.method import Train
@@ -24,7 +25,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
 
-    settings = spec["train"]
+    settings = _settings(spec, inputs)
     method = open_method(spec)
     phase = next(p for p in method.phases() if isinstance(p, Train) and p.name == spec["phase"])
     text = open_text(spec, inputs, context)
@@ -58,7 +59,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             accumulation=settings["gradient_accumulation_steps"],
         )
     torch.manual_seed(spec["seed"])
-    log = _log(spec, output, context) if accelerator.is_main_process else None
+    log = _log(spec, settings, output, context) if accelerator.is_main_process else None
     with log or contextlib.nullcontext():
         result = fit(
             method,
@@ -111,12 +112,19 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     }
 
 
-def _log(spec: dict[str, Any], output: Path, context: JobContext) -> TrainingLog:
+def _settings(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:
+    """The budget, with the learning rate that was chosen where the row's is searched."""
+    if CHOICE not in inputs:
+        return dict(spec["train"])
+    return {**spec["train"], "learning_rate": read_choice(inputs[CHOICE])["learning_rate"]}
+
+
+def _log(spec: dict[str, Any], budget: Mapping[str, Any], output: Path, context: JobContext) -> TrainingLog:
     """The file of the training's course and the recipe's trackers."""
     tracking = spec.get("_tracking")
     if not tracking:
         return TrainingLog(output)
-    settings = {key: value for key, value in spec["train"].items() if isinstance(value, int | float | str)}
+    settings = {key: value for key, value in budget.items() if isinstance(value, int | float | str)}
     run = TrackedRun(
         project=tracking["project"],
         name=tracking["run"],

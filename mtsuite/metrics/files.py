@@ -92,7 +92,7 @@ def score_files(
     parsed, test = Direction.parse(direction), test or PairedTest()
     if problem := equal_prompts([parsed]):
         raise MetricError(problem)
-    made = _metrics(metrics, profile, comet)
+    made = named_metrics(metrics, profile, comet)
     given = [references] if isinstance(references, Path) else list(references)
     if not hypotheses or not given:
         raise MetricError("Scoring needs at least one file of hypotheses and one of references.")
@@ -155,7 +155,8 @@ def _notes(direction: Direction, metrics: Sequence[Metric], systems: Sequence[Sc
     return list(dict.fromkeys([*([bleu] if bleu else []), *failing]))
 
 
-def _metrics(names: Sequence[str], profile: str, comet: Mapping[str, Any] | None) -> list[Metric]:
+def named_metrics(names: Sequence[str], profile: str, comet: Mapping[str, Any] | None) -> list[Metric]:
+    """The metrics of these names, written in any case.  Raises MetricError for one that is unknown or named twice."""
     known = {name.lower(): name for name in metric_names()}
     wanted = [known.get(name.strip().lower(), name.strip()) for name in names if name.strip()]
     if not wanted:

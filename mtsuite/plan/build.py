@@ -7,8 +7,6 @@ configuration that the phase depends on, so rows that differ later share what co
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -23,7 +21,6 @@ from mtsuite.jobs.same import SAME
 from mtsuite.method import Method, Train, main_phase
 from mtsuite.metrics.language_id import installed_identifier
 from mtsuite.plan.base import base_job
-from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.checks import (
     check_architecture,
     check_base_name,
@@ -39,77 +36,21 @@ from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
-from mtsuite.plan.perplexity import Perplexity, plan_perplexity
+from mtsuite.plan.perplexity import plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
+from mtsuite.plan.planned import FLOOR, Line, Planned, Training
 from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
+from mtsuite.plan.search import Model, headline, plan_search, validation_text, with_choice
 from mtsuite.plan.sequence import plan_sequence
 from mtsuite.plan.start import Start, looks_before, start_job, tested_at_start
 from mtsuite.plan.text_checks import check_prompts
 from mtsuite.plan.untrained import plan_untrained
-from mtsuite.recipe.schema import ReadRecipe, Recipe
+from mtsuite.recipe.schema import ReadRecipe
 from mtsuite.registry import configure
 from mtsuite.results.trained_on import ALL, OWN, START
-
-FLOOR = "source-copy"
-
-
-@dataclass(frozen=True)
-class Line:
-    """One file of translations and its scores: where a number of the tables comes from."""
-
-    method: str
-    seed: int
-    trained_on: str
-    direction: str
-    test_set: str
-    translations: str  # key of the translate job, or of the external one
-    scores: str  # key of the score job
-
-
-@dataclass(frozen=True)
-class Training:
-    """The phases of one trained model, in order: (name of the phase, key of its job).
-
-    ``transfer`` models are those of the transfer matrices and of sequences, not of the table.
-    """
-
-    method: str
-    seed: int
-    trained_on: str
-    phases: tuple[tuple[str, str], ...]
-    transfer: bool = False
-
-
-@dataclass
-class Planned:
-    """A plan and what its results will be put together from.
-
-    ``comet`` has the key of each COMET column's job, ``outside`` what is to be said of each external row.
-    ``starts`` are the rows' models before training, where a table shows a change.  ``broken`` are the rows whose
-    method's own code fails; they have no jobs, and ``methods`` has them not.
-    """
-
-    plan: Plan
-    recipe: Recipe
-    folder: Path
-    methods: dict[str, Method]
-    lines: list[Line] = field(default_factory=list)
-    trainings: list[Training] = field(default_factory=list)
-    broken: list[BrokenRow] = field(default_factory=list)
-    perplexities: list[Perplexity] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
-    corpus: str = ""
-    base: str = ""
-    untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
-    comet: dict[str, str] = field(default_factory=dict)
-    outside: dict[str, str] = field(default_factory=dict)
-
-    def corpus_of(self, direction: str) -> str:
-        """Key of the corpus job that has the test sets of a direction."""
-        return self.untrained if direction in self.recipe.forgetting.zero_shot_directions else self.corpus
 
 
 def make_plan(read: ReadRecipe, *, offline: bool = False) -> Planned:
@@ -167,6 +108,8 @@ class _Planner:
         if recipe.report.floor:
             for direction in recipe.directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
+        for name in self.methods:
+            self._search(name, columns)
         for seed in recipe.seeds:
             for name in self.methods:
                 if recipe.methods[name].one_model_per_direction:
@@ -210,12 +153,35 @@ class _Planner:
 
     def _separate(self, name: str, seed: int) -> None:
         """One model a direction, each with the direction's share of the updates that joint training has."""
-        recipe = self.recipe
         check_trains(name, self.methods[name], f"methods.{name}.one_model_per_direction")
-        steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
-        for direction in recipe.directions:
-            phases = self._phases(name, seed, [direction], steps, direction)
+        for directions, steps, direction in self._models(name):
+            phases = self._phases(name, seed, directions, steps, direction)
             self._line(name, self.methods[name], seed, OWN, direction, phases)
+
+    def _models(self, name: str) -> list[Model]:
+        """The models that a row trains for the table."""
+        recipe = self.recipe
+        if not recipe.methods[name].one_model_per_direction:
+            return [(recipe.directions, recipe.train.max_steps, ALL)]
+        steps = max(1, -(-recipe.train.max_steps // len(recipe.directions)))
+        return [([direction], steps, direction) for direction in recipe.directions]
+
+    def _search(self, name: str, columns: Mapping[str, Any]) -> None:
+        """The row's candidates and the choice between them, where its learning rate is searched."""
+        recipe, method = self.recipe, self.methods[name]
+        if recipe.search is None and recipe.methods[name].search is None:
+            return
+        metric = headline(recipe, columns, self.error)
+
+        def score(direction: str, phases: dict[str, str], label: str) -> str:
+            text = validation_text()
+            made = self._translation(name, ALL, method, recipe.seeds[0], direction, text, phases)
+            return self._score(label, ALL, direction, text, made, metrics=[metric])
+
+        plan, models = self.out.plan, self._models(name)
+        found = plan_search(plan, recipe, name, method, models, metric, self._phases, score, self.error)
+        if found is not None:
+            self.out.searches[name] = found
 
     def _transfer(self, name: str, seed: int) -> None:
         recipe = self.recipe
@@ -315,11 +281,12 @@ class _Planner:
         *,
         transfer: bool = False,
         before: Mapping[str, str] | None = None,
+        rate: float | None = None,
     ) -> dict[str, str]:
         """Jobs for the phases of a row; role -> key, for what comes after.
 
         With ``before``, the phases of an earlier stage: what comes ahead of the main phase is that stage's, and the
-        main phase goes on from its weights.
+        main phase goes on from its weights.  ``rate`` makes them a candidate of a search, which is in no table.
         """
         recipe, method, row = self.recipe, self.methods[name], self.recipe.methods[name]
         roles: dict[str, str] = {}
@@ -350,16 +317,19 @@ class _Planner:
                 mono = phase.text == "monolingual"
                 updates = (recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)) if mono else steps
                 on = "" if mono or trained_on == ALL else f" on {trained_on}"
-                spec = train_spec(recipe, row, phase, updates, main=phase is main)
-                job = train_job(
-                    recipe, f"{name}: {phase.name}{on} (seed {seed})", method, phase, seed, spec, common, inputs
-                )
+                spec = train_spec(recipe, row, phase, updates, main=phase is main, rate=rate)
+                which = f"learning rate {rate:g}, " if rate is not None and phase is main else ""
+                label = f"{name}: {phase.name}{on} ({which}seed {seed})"
+                job = train_job(recipe, label, method, phase, seed, spec, common, inputs)
+                if phase is main and rate is None and name in self.out.searches:
+                    of_table = not transfer and before is None
+                    job = with_choice(job, self.out.searches[name], seed, trained_on, of_table=of_table)
                 roles[PHASE + phase.name] = self.out.plan.add(job)
             elif phase.looks_at == "base":
                 roles[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, None, common, inputs))
-            elif trained_on == ALL:  # its charts are of the table's joint models
+            elif trained_on == ALL and rate is None:  # its charts are of the table's joint models
                 shown[PHASE + phase.name] = self.out.plan.add(probe_job(name, method, phase, seed, common, inputs))
-        if main is not None:
+        if main is not None and rate is None:
             made = roles | shown
             names = tuple((p.name, made[PHASE + p.name]) for p in phases if PHASE + p.name in made)
             self.out.trainings.append(Training(name, seed, trained_on, names, transfer))
@@ -433,9 +403,11 @@ class _Planner:
         test_set: str,
         translations: str,
         more: Mapping[str, str] = MappingProxyType({}),
+        metrics: list[str] | None = None,
     ) -> str:
-        """Key of the score job of a text; ``more`` are inputs of a start's."""
+        """Key of the score job of a text; ``more`` are inputs of a start's, ``metrics`` those that are wanted alone."""
         spec = {**self.score_spec, "direction": direction, "test_set": test_set}
+        spec |= {} if metrics is None else {"metrics": metrics}
         inputs = {"corpus": self.out.corpus_of(direction), "translations": translations, **more}
         return self.out.plan.add(Job("score", f"{name}{_on(trained_on)}: score {direction}", spec, inputs, cost=0.5))
 

@@ -14,7 +14,7 @@ from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Comet, Recipe
 
 if TYPE_CHECKING:
-    from mtsuite.plan.build import Line, Planned
+    from mtsuite.plan.planned import Line, Planned
 
 COMET = "COMET"
 _FIRST = 8.0  # seconds until a checkpoint is there

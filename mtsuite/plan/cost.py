@@ -12,7 +12,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.errors import MTSuiteError, RecipeError, shortened
 from mtsuite.method import Artefacts, Method, Probe, Train, main_phase
 from mtsuite.model.card import model_label, read_card
-from mtsuite.plan.build import Planned
+from mtsuite.plan.planned import Planned
 from mtsuite.registry import code_of
 from mtsuite.train.precision import held_dtype, held_text
 from mtsuite.units import size_text

@@ -14,6 +14,8 @@ VERSIONS = {
     "probe": 2,
     "start": 1,
     "train": 2,
+    "choose": 1,
+    "chosen": 1,
     "translate": 2,
     "external": 1,
     "score": 2,

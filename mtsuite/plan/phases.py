@@ -86,8 +86,13 @@ def replay_of(recipe: Recipe, own: TrainOverride) -> float:
     return recipe.train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
 
 
-def train_spec(recipe: Recipe, row: Row, phase: Train, steps: int, *, main: bool) -> dict[str, Any]:
-    """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's."""
+def train_spec(
+    recipe: Recipe, row: Row, phase: Train, steps: int, *, main: bool, rate: float | None = None
+) -> dict[str, Any]:
+    """The budget of one phase: the row's own values for its main phase, then the recipe's, then the method's.
+
+    ``rate`` is that of a candidate of a search, for the main phase.
+    """
     train = recipe.train
     own = row.train if main else type(row.train)()
     shared = train.learning_rate if main else None
@@ -95,7 +100,7 @@ def train_spec(recipe: Recipe, row: Row, phase: Train, steps: int, *, main: bool
     return {
         **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
         "steps": steps,
-        "learning_rate": own.learning_rate or shared or phase.learning_rate,
+        "learning_rate": (rate if main else None) or own.learning_rate or shared or phase.learning_rate,
         "optimizer": own.optimizer or train.optimizer,
         "weight_decay": train.weight_decay if own.weight_decay is None else own.weight_decay,
         **train.model_dump(

@@ -186,4 +186,6 @@ def most_texts(recipe: Recipe) -> int:
         texts += len(recipe.transfer.methods) * len(recipe.transfer.directions or recipe.directions) * ways
     if recipe.sequence is not None:
         texts += len(recipe.sequence.methods) * len(recipe.sequence.directions) * ways
-    return seeds * (texts + rows * len(recipe.forgetting.zero_shot_directions))
+    searched = [row.search or recipe.search for row in recipe.methods.values()]
+    tried = sum(len(search.learning_rate) for search in searched if search is not None) * ways
+    return tried + seeds * (texts + rows * len(recipe.forgetting.zero_shot_directions))

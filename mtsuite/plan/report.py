@@ -9,11 +9,11 @@ from types import MappingProxyType
 from typing import Any
 
 from mtsuite.identity import identity
-from mtsuite.plan.build import FLOOR, Planned
 from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.planned import FLOOR, Planned
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
@@ -62,6 +62,7 @@ def report_plan(
         "lines": [asdict(line) for line in planned.lines],
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "perplexities": [asdict(p) for p in planned.perplexities],
+        **({"searches": {name: found.choice for name, found in planned.searches.items()}} if planned.searches else {}),
         "starts": [[s.method, s.seed, s.job] for s in planned.starts],
         # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
         "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
@@ -166,11 +167,12 @@ def _note(planned: Planned, name: str) -> str:
     """How a row was trained, as its training jobs have it, and what the method itself wants known."""
     training = next((t for t in planned.trainings if t.method == name), None)
     jobs = [planned.plan.jobs[key] for _, key in training.phases] if training is not None else []
-    trains = [job.spec for job in jobs if job.kind == "train"]
+    trains = [job.spec for job in jobs if job.kind in ("train", "chosen")]
     parts = []
     for spec in trains:
         which = f" ({spec['phase']})" if len(trains) > 1 else ""
-        parts.append(f"{spec['train']['optimizer']} {spec['train']['learning_rate']:g}{which}")
+        rate = spec["train"]["learning_rate"]  # none: it is searched, and the choice tells
+        parts.append(f"{spec['train']['optimizer']}{'' if rate is None else f' {rate:g}'}{which}")
     told = [", ".join(parts), planned.methods[name].note() if name in planned.methods else ""]
     replayed = max((spec["train"].get("monolingual_replay", 0.0) for spec in trains), default=0.0)
     if replayed:

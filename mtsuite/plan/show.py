@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from mtsuite.plan.build import Planned
 from mtsuite.plan.cost import base_estimate, row_estimates
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.sequence import stage_steps
 
 if TYPE_CHECKING:
@@ -52,6 +52,12 @@ def beside(planned: Planned) -> list[str]:
     if recipe.sequence is not None:
         order = " → ".join(recipe.sequence.directions)
         found.append(f"Sequence: {', '.join(recipe.sequence.methods)}; {stage_steps(recipe)} updates a stage: {order}")
+    for name, search in planned.searches.items():
+        rates = ", ".join(f"{rate:g}" for rate in search.rates)
+        trainings = f"{search.trainings} trainings under seed {recipe.seeds[0]}"
+        found.append(
+            f"Search: {name}; {trainings}, learning rates {rates}, chosen by {search.metric} on validation text"
+        )
     if recipe.forgetting.zero_shot_directions:
         found.append(f"Tested, not trained on: {', '.join(recipe.forgetting.zero_shot_directions)}")
     if planned.perplexities:

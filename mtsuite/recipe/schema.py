@@ -321,6 +321,23 @@ class TrainOverride(Section):
     monolingual_replay: float | None = Field(None, ge=0, lt=1, description="Share of monolingual tokens mixed in.")
 
 
+class Search(Section):
+    """Learning rates between which validation text chooses, under the first seed."""
+
+    learning_rate: list[Annotated[float, Field(gt=0)]] = Field(
+        min_length=2,
+        description="Peak learning rates to try, each in a training of the whole budget. Chosen is the best average "
+        "over the directions by the first metric that is not COMET.",
+    )
+
+    @field_validator("learning_rate")
+    @classmethod
+    def _different(cls, value: list[float]) -> list[float]:
+        if len(set(value)) < len(value):
+            raise ValueError("a rate is named twice")
+        return value
+
+
 class PromptOverride(Section):
     """What one row may set for itself about its prompts; its notes in the table say so."""
 
@@ -450,6 +467,10 @@ class Row(Section):
     config: dict[str, Any] = Field({}, description="The method's own configuration (`mtsuite methods show NAME`).")
     train: TrainOverride = Field(TrainOverride(), description="Training settings of this row alone.")
     prompts: PromptOverride = Field(PromptOverride(), description="Settings of the prompts of this row alone.")
+    search: Search | None = Field(
+        None,
+        description="Choose the row's learning rate on validation text before it is trained.",
+    )
     one_model_per_direction: bool = Field(
         False,
         description="Train a model for every direction alone, each on its share of the updates: the reference without "
@@ -564,6 +585,10 @@ class Recipe(Section):
     model: Model = Field(Model(), description="The base model.")
     prompts: Prompts = Field(Prompts(), description="Instructions.")
     train: Train = Field(Train(), description="Training budget.")
+    search: Search | None = Field(
+        None,
+        description="Choose each row's learning rate on validation text, for all rows that are trained and set none.",
+    )
     translate: Translate = Field(Translate(), description="Decoding.")
     metrics: Metrics = Field(Metrics(), description="Scores.")
     significance: Significance = Field(Significance(), description="Paired tests against the baseline.")

@@ -56,5 +56,10 @@ def resolved_yaml(recipe: Recipe, folder: Path | None = None) -> str:
         tree = from_plain(values, Place("recipe"))
         make_relative(tree, folder.absolute())
         values = plain(tree)
+    return yaml_text(values)
+
+
+def yaml_text(values: Any) -> str:
+    """A resolved recipe's keys and values as YAML."""
     head = "# Everything resolved: what was not set is here with its default.\n"
     return head + yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110)

@@ -20,8 +20,8 @@ from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, Train
 from mtsuite.model.load import load_model, load_tokenizer
-from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.run.exported import check_equal, logits, tie_again, untie
 from mtsuite.run.readme import OPEN_ADAPTER, OPEN_MODEL, readme
 from mtsuite.run.store import Store

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from mtsuite.jobs.context import INCOMPLETE
 from mtsuite.plan.broken import planning_job
-from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.report.failed_jobs import SKIPPED
 from mtsuite.results.writing import is_output, write_files

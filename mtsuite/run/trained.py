@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from mtsuite.errors import MethodError, RecipeError, StoreError, did_you_mean
-from mtsuite.plan.build import Planned
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.results.trained_on import ALL, OWN
 from mtsuite.run.store import Store
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from mtsuite.data.direction import Direction
 from mtsuite.errors import RecipeError, did_you_mean
 from mtsuite.jobs.context import JobContext
-from mtsuite.plan.build import Planned
+from mtsuite.plan.planned import Planned
 from mtsuite.run.store import Store
 from mtsuite.run.trained import find_trained
 

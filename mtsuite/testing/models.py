@@ -35,8 +35,9 @@ def _sizes(family: str, hidden: int, layers: int) -> tuple[str, dict[str, Any]]:
     if family == "gpt_neox":
         return "GPTNeoX", common
     names = {"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3", "gemma": "Gemma"}
+    names["gemma3"] = "Gemma3Text"
     common |= {"num_key_value_heads": 1}
-    if family in ("qwen3", "gemma"):
+    if family in ("qwen3", "gemma", "gemma3"):
         common["head_dim"] = hidden // 2
     return names[family], common
 
@@ -82,7 +83,7 @@ class _Opaque(nn.Module):
 
 
 def tiny_model(family: str, seed: int = 0, *, hidden: int = 16, layers: int = 4) -> PreTrainedModel:
-    """A random causal LM of a family of ``FAMILIES`` with a vocabulary for ``tiny_tokenizer``; in eval mode.
+    """A random causal LM of a family of ``FAMILIES``, or ``gemma3``, in eval mode, for ``tiny_tokenizer``'s vocabulary.
 
     ``baichuan_like`` is a LLaMA with parts under other classes, as models with remote code have them;
     ``opaque`` is a LLaMA whose feed-forward blocks have an unknown shape.

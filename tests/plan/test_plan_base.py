@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from mtsuite.plan.base import WORLD
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
+from mtsuite.plan.planned import Planned
 from mtsuite.recipe import read_recipe
 
 

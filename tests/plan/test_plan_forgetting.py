@@ -8,8 +8,9 @@ import pytest
 
 from mtsuite.errors import MTSuiteError
 from mtsuite.jobs.roles import CONTINUES
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
 from mtsuite.plan.graph import Job
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.plan.show import beside
 from mtsuite.recipe import read_recipe

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
 from mtsuite.plan.graph import Job, Plan, content_key
+from mtsuite.plan.planned import Planned
 from mtsuite.recipe import read_recipe
 
 RECIPE = """\

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.recipe import read_recipe
 

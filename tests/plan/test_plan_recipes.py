@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
 from mtsuite.plan.cost import base_estimate, row_estimates
+from mtsuite.plan.planned import Planned
 from mtsuite.recipe import builtin_recipes, read_recipe
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from mtsuite.errors import RecipeError
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
+from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.recipe import read_recipe
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mtsuite.plan.build import Planned, make_plan
+from mtsuite.plan.build import make_plan
+from mtsuite.plan.planned import Planned
 from mtsuite.recipe import read_recipe
 
 HEAD = """\
