@@ -226,4 +226,4 @@ def _p_value(
         if both is None:
             return None
         sides[" ".join(place)] = both
-    return compare_average(sides, test.test, test.rounds, test.seed).p_value  # type: ignore[arg-type]
+    return compare_average(sides, test.test, test.rounds, test.seed).p_value
