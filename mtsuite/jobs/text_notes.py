@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from mtsuite.jobs.perplexity import FILE
+
 
 def text_notes(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[str]:
     """Pairs left out per direction, chat or plain prompts per row, decoding settings that were not followed."""
@@ -30,6 +32,7 @@ def text_notes(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[str]
     return [
         *_left_out(trained, "Training pairs", longest),
         *_left_out(probed, "Held-out pairs that probes look at", longest),
+        *_perplexity(spec, inputs),
         *_chat(chats),
         *_not_followed(list(asked)),
     ]
@@ -45,6 +48,19 @@ def _left_out(counts: Mapping[str, Mapping[str, int]], what: str, longest: int) 
             f"{what} whose prompt and translation share a token, left out because decoding could not write it: "
             f"{', '.join(joined)}."
         )
+
+
+def _perplexity(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> Iterator[str]:
+    """Held-out sentences that no perplexity was measured on; every model of a run reads the same ones."""
+    found: dict[str, str] = {}
+    for model in spec["perplexities"]:
+        if model["job"] not in inputs:
+            continue
+        for code, entry in json.loads((inputs[model["job"]] / FILE).read_text(encoding="utf-8")).items():
+            if left := entry.get("left_out"):
+                found[code] = f"{code} {left:,} of {left + entry['sentences']:,}"
+    if found:
+        yield f"Held-out sentences above train.max_length, left out of perplexity: {', '.join(found.values())}."
 
 
 def _chat(chats: Mapping[tuple[bool, str, str], list[str]]) -> Iterator[str]:
