@@ -21,7 +21,7 @@ VERSIONS = {
     "score": 2,
     "comet": 1,
     "perplexity": 2,
-    "report": 8,
+    "report": 9,
 }
 
 _WHOLE = 2 << 30  # files up to 2 GiB are hashed whole, larger ones at 64 places

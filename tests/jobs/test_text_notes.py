@@ -60,7 +60,8 @@ def test_rows_are_named_where_their_prompts_differ(tmp_path: Path) -> None:
     plain = {"chat": {**CHAT, "on": False, "mode": "off"}}
     both = notes(tmp_path, a={"chat": CHAT}, b={"chat": CHAT}, c=plain)
     assert both[0].endswith("chat template abc; prompts.chat is auto (rows: a, b).")
-    assert both[1].startswith("Prompts are plain text") and both[1].endswith("prompts.chat is off (rows: c).")
+    assert both[1].startswith("Prompts are plain text")
+    assert both[1].endswith("prompts.chat is off (rows: c).")
 
 
 def test_settings_that_are_not_followed_are_told_once(tmp_path: Path) -> None:
