@@ -10,6 +10,7 @@ from mtsuite.plan.build import make_plan
 from mtsuite.plan.cost import RowEstimate, base_estimate, row_estimates
 from mtsuite.plan.known import layer_count, window
 from mtsuite.recipe import read_recipe
+from mtsuite.units import size_text
 
 
 def estimates(path: Path, *overrides: str) -> tuple[int | None, dict[str, RowEstimate]]:
@@ -59,9 +60,9 @@ def test_rows_by_hand(here: Path) -> None:
     assert rows["mix-moe"].updates == "4 + 10"
     assert rows["full"].tokens == "3,000"
     assert rows["mix-moe"].tokens == "4,200"
-    assert rows["full"].memory == f"{BASE * 16 / 1e6:.1f} MB", "float32 weight, gradient, two moments"
-    assert rows["zero-shot"].memory == f"{BASE * 4 / 1e6:.1f} MB"
-    assert rows["landermt"].memory == f"{((BASE - 64 * neuron) * 4 + 64 * neuron * 16) / 1e6:.1f} MB"
+    assert rows["full"].memory == size_text(BASE * 16), "float32 weight, gradient, two moments"
+    assert rows["zero-shot"].memory == size_text(BASE * 4)
+    assert rows["landermt"].memory == size_text((BASE - 64 * neuron) * 4 + 64 * neuron * 16)
 
 
 def test_counts_are_those_of_the_trained_models(miniature) -> None:  # type: ignore[no-untyped-def]
