@@ -289,6 +289,31 @@ def test_what_cannot_be_exported_says_what_can_be_done(miniature: Miniature, her
         assert part in wrong.err
 
 
+def test_an_adapter_is_exported_for_peft(miniature: Miniature, here: Path, verb: Verb) -> None:
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    answer = verb("export", str(miniature.results), "--method", "lora", "--adapter", "--output-dir", "mine")
+    assert answer.code == 0, answer.err
+    config = json.loads((here / "mine" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == str(here / "mine" / "base")
+    base = AutoModelForCausalLM.from_pretrained(here / "mine" / "base")
+    untouched = AutoModelForCausalLM.from_pretrained(here / "mine" / "base")
+    tuned = PeftModel.from_pretrained(base, here / "mine").eval()
+    assert verb("export", str(miniature.results), "--method", "lora", "--output-dir", "merged").code == 0
+    merged = AutoModelForCausalLM.from_pretrained(here / "merged").eval()
+    ids = AutoTokenizer.from_pretrained(here / "mine")("Translate from English", return_tensors="pt").input_ids
+    with torch.no_grad():
+        assert torch.allclose(tuned(ids).logits, merged(ids).logits, atol=1e-5)
+        assert not torch.allclose(tuned(ids).logits, untouched(ids).logits, atol=1e-5)
+    for method, reason in (("full", "does not save what it trains in PEFT's format"), ("zero-shot", "trains nothing")):
+        refused = verb("export", str(miniature.results), "--method", method, "--adapter", "--output-dir", "other")
+        assert refused.code == 1
+        assert reason in refused.err
+        assert not (here / "other").exists()
+
+
 def test_rows_seeds_and_output_folder_can_be_chosen(miniature: Miniature, tmp_path: Path, command: Command) -> None:
     folder = miniature.copy(tmp_path / "chosen", "corpus", "base")
     words = ("run", "mini.yaml", "--only", "zero-*,full", "--seeds", "1,2", "-o", "results/elsewhere", "-q",

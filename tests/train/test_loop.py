@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 import torch
@@ -14,8 +16,10 @@ from mtsuite.data.batches import Batch, ParallelStream, Text
 from mtsuite.errors import MethodError
 from mtsuite.method import Method
 from mtsuite.testing import tiny_model, tiny_text
+from mtsuite.train import checkpoint
+from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
 from mtsuite.train.loop import LoopResult, LoopSettings, fit, make_accelerator
-from mtsuite.train.optim import OptimizerSettings
+from mtsuite.train.optim import OptimizerSettings, build_optimizers
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +167,72 @@ def test_the_model_is_left_in_eval_mode(text: Text) -> None:
     model = tiny_model("gpt2")
     train(model, ParallelStream(text, seed=0, tokens_per_batch=128), 1)
     assert not any(m.training for m in model.modules())
+
+
+@pytest.mark.parametrize("name", ["counters.json", "state.safetensors"])
+def test_a_changed_checkpoint_is_started_over(
+    name: str, text: Text, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "checkpoint"
+    train(tiny_model("bloom"), ParallelStream(text, seed=0, tokens_per_batch=128), 3, checkpoint=place, every=0.0)
+    data = (place / name).read_bytes()
+    changed = (
+        data[:-3] + b"\x01" + data[-2:] if name == "state.safetensors" else data.replace(b'"step": 2', b'"step": 1')
+    )
+    assert changed != data
+    (place / name).write_bytes(changed)
+    again = train(tiny_model("bloom"), ParallelStream(text, seed=0, tokens_per_batch=128), 3, checkpoint=place)
+    assert again.resumed_at == 0
+    assert "was changed after it was written" in capsys.readouterr().out
+
+
+def test_a_checkpoint_of_an_older_version_is_gone_on_from(text: Text, tmp_path: Path) -> None:
+    place = tmp_path / "checkpoint"
+    train(tiny_model("bloom"), ParallelStream(text, seed=0, tokens_per_batch=128), 3, checkpoint=place, every=0.0)
+    counters = json.loads((place / "counters.json").read_text())
+    del counters["seal"], counters["tensors"]
+    (place / "counters.json").write_text(json.dumps(counters))
+    again = train(tiny_model("bloom"), ParallelStream(text, seed=0, tokens_per_batch=128), 3, checkpoint=place)
+    assert again.resumed_at == 2
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_resuming_restores_the_random_state_of_the_device(text: Text, tmp_path: Path) -> None:
+    place = tmp_path / "checkpoint"
+    model = tiny_model("gpt2").cuda()
+    named = dict(model.named_parameters())
+    optimizers = build_optimizers(named.items(), OptimizerSettings())
+    torch.cuda.manual_seed(5)
+    torch.rand(7, device="cuda")
+    save_checkpoint(place, named, optimizers, {"step": 1})
+    expected = torch.rand(9, device="cuda")
+    torch.cuda.manual_seed(99)
+    assert load_checkpoint(place, named, optimizers) is not None
+    assert torch.equal(torch.rand(9, device="cuda"), expected)
+
+
+def test_the_random_state_of_an_accelerator_is_part_of_the_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Device:
+        """Stands for ``torch.cuda`` where there is none."""
+
+        state = torch.arange(16, dtype=torch.uint8)
+
+        def get_rng_state(self, device: torch.device) -> torch.Tensor:
+            return self.state
+
+        def set_rng_state(self, state: torch.Tensor, device: torch.device) -> None:
+            self.state = state
+
+    fake = Device()
+    monkeypatch.setattr(checkpoint, "_accelerators", lambda parameters: [torch.device("cuda", 0)])
+    monkeypatch.setattr(torch, "get_device_module", lambda device: fake)
+    named = dict(tiny_model("bloom").named_parameters())
+    optimizers = build_optimizers(named.items(), OptimizerSettings())
+    save_checkpoint(tmp_path / "checkpoint", named, optimizers, {"step": 1})
+    fake.state = torch.zeros(16, dtype=torch.uint8)
+    assert load_checkpoint(tmp_path / "checkpoint", named, optimizers) == {
+        "schema": 1, "step": 1, "tensors": ANY
+    }  # fmt: skip
+    assert fake.state.tolist() == list(range(16))
