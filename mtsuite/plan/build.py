@@ -14,7 +14,7 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import meanings
-from mtsuite.data.preview import segments
+from mtsuite.data.preview import Sizes, segments
 from mtsuite.data.prompts import Templates
 from mtsuite.errors import RecipeError
 from mtsuite.identity import identity
@@ -27,6 +27,7 @@ from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.checks import (
     check_architecture,
     check_base_name,
+    check_measured,
     check_metrics,
     check_model,
     check_size,
@@ -101,6 +102,7 @@ class Planned:
     broken: list[BrokenRow] = field(default_factory=list)
     perplexities: list[Perplexity] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    sizes: list[Sizes] = field(default_factory=list)  # of the corpus, as far as known
     corpus: str = ""
     base: str = ""
     untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
@@ -148,7 +150,9 @@ class _Planner:
 
     def build(self) -> Planned:
         recipe = self.recipe
-        self.out.corpus = self.out.plan.add(corpus_job(recipe, self.folder))
+        corpus, self.out.sizes = corpus_job(recipe, self.folder)
+        check_measured(recipe, self.out.sizes, self.error)
+        self.out.corpus = self.out.plan.add(corpus)
         if recipe.forgetting.zero_shot_directions:
             self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self.error))
         self.out.base = self.out.plan.add(

@@ -136,7 +136,7 @@ def _readme(planned: Planned, name: str, method: Method, spec: dict[str, Any]) -
     label = recipe.methods[name].label or name
     own = recipe.methods[name].one_model_per_direction
     return _README.format(
-        title=f"{recipe.title or recipe.name}: {label}",
+        title=f"{recipe.heading}: {label}",
         about=(type(method).__doc__ or "").strip().split("\n")[0],
         version=mtsuite.__version__,
         recipe=recipe.name,

@@ -27,6 +27,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from mtsuite.errors import StoreError
+from mtsuite.plan.budget import Done
 from mtsuite.plan.graph import Job
 from mtsuite.run.disk import disk_errors, existing_parent, sync_folder, write_json
 
@@ -98,6 +99,16 @@ class Store:
         """Why a folder under the finished name is not trusted, or ``None``."""
         found = self._read(self.path(job))
         return found if isinstance(found, str) else None
+
+    def finished(self, kind: str) -> Iterator[Done]:
+        """What the finished jobs of a kind say of themselves; folders that cannot be read are left out."""
+        for folder in sorted((self.root / kind).glob("*")):
+            status = self._read(folder)
+            if not isinstance(status, dict) or folder.suffix == ".partial":
+                continue
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                told = json.loads((folder / "spec.json").read_bytes())
+                yield Done(dict(told["spec"]), dict(told["inputs"]), dict(status["summary"]), folder)
 
     def size(self) -> int:
         """Bytes of all files in the store."""
