@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 
 # Hooks of the contract that change no trained weight and no translation.
-_TELLING = frozenset({"charts", "check", "mark", "merge", "note", "planned_parameters"})
+_TELLING = frozenset({"charts", "check", "mark", "merge", "note", "planned_parameters", "remarks"})
 
 
 @dataclass(frozen=True)

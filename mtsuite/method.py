@@ -119,9 +119,14 @@ def main_phase(phases: Iterable[Phase]) -> Train | None:
 
 @dataclass(frozen=True)
 class Artefacts:
-    """What earlier phases left: the folder of each, by the phase's name."""
+    """What earlier phases left: the folder of each, by the phase's name.
+
+    ``seen`` are the directions of the text of probes that have not run: ``mtsuite plan`` counts parameters so, where
+    attach asks for nothing else of them.
+    """
 
     folders: Mapping[str, Path] = field(default_factory=dict)
+    seen: Mapping[str, Sequence[Direction]] = field(default_factory=dict)
 
     def __contains__(self, phase: object) -> bool:
         return phase in self.folders
@@ -130,14 +135,26 @@ class Artefacts:
         """The tensors that a probe returned."""
         from safetensors.torch import load_file
 
-        if phase not in self.folders:
-            raise MethodError(f"Expected the result of phase {phase!r}; found {', '.join(self.folders) or 'none'}.")
-        return load_file(self.folders[phase] / "tensors.safetensors")
+        return load_file(self._folder(phase) / "tensors.safetensors")
 
     def directions(self, phase: str) -> list[Direction]:
-        """The directions of the text that a phase saw, in its order."""
-        spec = json.loads((self.folders[phase] / "seen.json").read_text())
+        """The directions of the text that a probe saw, in its order.  Raises MethodError for one that has not run."""
+        if phase in self.seen:
+            return list(self.seen[phase])
+        path = self._folder(phase) / "seen.json"
+        if not path.is_file():
+            raise MethodError(f"Phase {phase!r} trains: the directions of the text are told by probes alone.")
+        spec = json.loads(path.read_text())
         return [Direction.parse(text) for text in spec["directions"]]
+
+    def _folder(self, phase: str) -> Path:
+        if phase not in self.folders:
+            found = ", ".join(self.folders) or "none"
+            raise MethodError(
+                f"Expected the result of phase {phase!r}, a probe among phases() that looks at the base model; "
+                f"found {found}."
+            )
+        return self.folders[phase]
 
 
 class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot overrides none
@@ -187,6 +204,13 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         that earlier ``Train`` phases saved are loaded afterwards by name.
         """
         return model
+
+    def remarks(self, model: nn.Module) -> Sequence[str]:
+        """What stands under the table about the model of a training phase as it was attached; half sentences.
+
+        For what depends on a probe's result, and so is known before the training only.
+        """
+        return ()
 
     def trainable(self, model: nn.Module, phase: Train) -> Iterable[nn.Parameter]:
         """The parameters that ``phase`` trains; the suite freezes all others."""

@@ -87,6 +87,28 @@ class LANDeRMT(Method):
                 f"config.min_pairs: {config.min_pairs} directions are to agree on a layer, but there are "
                 f"{len(directions)}; set min_pairs to {len(directions)} or less."
             )
+        one_kind = config.epsilon == 1.0 or (config.epsilon == 0.0 and config.detector != "lape")
+        if config.car_assign == "literal" and config.car_gain != "anchored" and one_kind:
+            kind = "specific" if (config.epsilon == 1.0) == (config.sort == "asc") else "general"
+            raise MethodError(
+                f"config.epsilon: {config.epsilon:g} leaves no {kind} neurons, and `car_assign: literal` (Equation 7) "
+                "multiplies all others by 0: the selected layers would put out nothing and train nothing. Set epsilon "
+                "between 0 and 1, or car_assign to swapped."
+            )
+
+    def remarks(self, model: nn.Module) -> Sequence[str]:
+        """Where the literal Equation 7 multiplies all neurons of a layer by 0 for a direction."""
+        if self.reading.car_assign != "literal" or self.reading.car_gain == "anchored":
+            return []
+        shares = [share for routed in routed_blocks(model) for share in routed.car.static.values()]
+        dead = sum(share in (0.0, 1.0) for share in shares)
+        if not dead:
+            return []
+        return [
+            f"in {dead} of {len(shares)} cases (selected layers × directions) a direction has no specific or no "
+            "general neurons, so that the literal Equation 7 multiplies all others by 0: there the block puts out nothing and "
+            "nothing of it is trained"
+        ]
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:
         """So many layers, less the part that is not trained.  Raises MethodError where only the detection will tell."""

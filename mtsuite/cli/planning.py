@@ -15,6 +15,7 @@ from mtsuite.errors import shortened
 if TYPE_CHECKING:
     from mtsuite.plan.planned import Planned
     from mtsuite.recipe.schema import ReadRecipe
+    from mtsuite.run.store import Store
 
 
 def read_selected(
@@ -107,6 +108,15 @@ def tell_leaving(results: Path, read: ReadRecipe) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def tell_pretraining(planned: Planned, store: Store) -> None:
+    """Say before the first job that a base model is pretrained, where it is, and how long that takes."""
+    from mtsuite.plan.budget import pretraining
+
+    told = pretraining(planned, lambda job: store.is_done(job.key, job.kind), store.finished, store.path)
+    if told:
+        make_console(stderr=True).print(f"note: {told}", highlight=False, soft_wrap=True)
 
 
 def tell_broken(planned: Planned, verbose: bool) -> None:

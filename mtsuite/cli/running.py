@@ -20,7 +20,15 @@ from mtsuite.cli.options import (
     SetOption,
     VerboseOption,
 )
-from mtsuite.cli.planning import planned_for, read_selected, results_folder, store_root, tell_broken, tell_leaving
+from mtsuite.cli.planning import (
+    planned_for,
+    read_selected,
+    results_folder,
+    store_root,
+    tell_broken,
+    tell_leaving,
+    tell_pretraining,
+)
 from mtsuite.cli.terminal import make_console
 
 
@@ -56,6 +64,7 @@ def run(
     planned = planned_for(read, offline=offline)
     if not quiet:
         tell_leaving(results, read)
+        tell_pretraining(planned, store)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
         with prints_aside():
             run_launched(planned.plan, store, offline=offline)
@@ -99,7 +108,10 @@ def plan(
     read = read_selected(recipe, set_, only, exclude, seeds)
     store = Store(store_root(results_folder(read, output_dir)))
     planned = planned_for(read)
-    print_plan(planned, lambda job: store.is_done(job.key, job.kind), make_console(), every_job=all_jobs)
+    print_plan(
+        planned, lambda job: store.is_done(job.key, job.kind), make_console(), every_job=all_jobs,
+        finished=store.finished, folder=store.path,
+    )  # fmt: skip
     tell_broken(planned, verbose)
 
 

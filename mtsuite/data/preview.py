@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mtsuite.data.build import check_enough, held_out_lines
@@ -32,7 +33,8 @@ class Sizes:
     """Pairs of two languages by split, before cleaning; ``tests`` by direction and set.
 
     ``held_out`` lines of training go to validation and test sets, which have no files of their own.  None stands for
-    what is not known before the text is read.
+    what is not known before the text is read.  ``pair_bytes`` is the mean size of a training pair in UTF-8 among the
+    first rows of files.
     """
 
     pair: str
@@ -40,6 +42,7 @@ class Sizes:
     valid: int | None
     held_out: int = 0
     tests: dict[str, dict[str, int | None]] = field(default_factory=dict)
+    pair_bytes: float | None = None
 
 
 def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], folder: Path | str = ".") -> list[Sizes]:
@@ -63,7 +66,8 @@ def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], f
     found = []
     for pair in source.pairs:
         train = _count(source.train_entries, pair)
-        _look(source.train_entries, pair, limit=HEAD)
+        lengths: list[int] = []
+        _look(source.train_entries, pair, limit=HEAD, lengths=lengths)
         for_valid, for_test = held_out_lines(source, [d for d in from_source if d.pair == pair])
         if train is not None:
             check_enough(pair_name(pair), train, for_valid, for_test)
@@ -74,7 +78,9 @@ def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], f
         wanted = [d for d in from_source if d.pair == pair and source.has_tests]
         files = {str(d): {n: _tests(source, d, n) for n in source.test_names(d)} for d in wanted}
         left = None if train is None else train - for_valid - for_test
-        found.append(Sizes(pair_name(pair), left, valid, for_valid + for_test, files))
+        found.append(
+            Sizes(pair_name(pair), left, valid, for_valid + for_test, files, fmean(lengths) if lengths else None)
+        )
     return found
 
 
@@ -123,14 +129,20 @@ def _count(entries: Iterable[Entry], pair: Sequence[str]) -> int | None:
     return total
 
 
-def _look(entries: Iterable[Entry], pair: Sequence[str], limit: int) -> int | None:
-    """Rows without a blank side among the first ``limit``, read as the corpus job reads them."""
+def _look(entries: Iterable[Entry], pair: Sequence[str], limit: int, lengths: list[int] | None = None) -> int | None:
+    """Rows without a blank side among the first ``limit``, read as the corpus job reads them.
+
+    ``lengths`` gets the size of each, in bytes of UTF-8.
+    """
     total = 0
     for entry, order in _serving(entries, pair):
         if _unopened(entry.files(order)):
             return None
-        both = (number for number, first, second in entry.rows(order) if first and second)
-        total += sum(1 for _ in islice(both, limit - total))
+        both = (len((first + second).encode()) for _, first, second in entry.rows(order) if first and second)
+        found = list(islice(both, limit - total))
+        total += len(found)
+        if lengths is not None:
+            lengths += found
     return total
 
 

@@ -19,6 +19,7 @@ from mtsuite.data.direction import Direction
 from mtsuite.jobs.choose import choice_told, read_choice
 from mtsuite.jobs.comet import read_results
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.courses import courses, kept_notes
 from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.fairness import told_fairness
 from mtsuite.jobs.perplexity import perplexity_rows
@@ -265,7 +266,7 @@ def _report_json(
             *problems_of_comet,
             *problems,
         ],
-        "method_notes": _method_notes(spec, inputs),
+        "method_notes": kept_notes(spec, inputs, _method_notes(spec, inputs)),
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
         "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
@@ -276,7 +277,7 @@ def _report_json(
             if key in inputs
         ],
         "failed": spec["_failed"],
-        "learning_curves": _curves(spec, inputs),
+        **courses(spec, inputs),
     }
 
 
@@ -336,31 +337,6 @@ def _fairness(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any
                 stream["target_tokens_by_direction"] = by_direction
             streams.append(stream)
     return told_fairness(streams, missing, trained=bool(spec["trainings"]))
-
-
-def _curves(spec: dict[str, Any], inputs: Mapping[str, Path], points: int = 120) -> dict[str, list[list[float]]]:
-    """Loss of the translation phase by update, averaged in at most ``points`` steps, of the first seed.
-
-    Directions take turns, and some are harder: where there are updates enough, a step is of whole turns.
-    """
-    turn = len(spec["directions"])
-    curves: dict[str, list[list[float]]] = {}
-    for training in spec["trainings"]:
-        if training["trained_on"] != "all" or training["transfer"] or training["seed"] != spec["seeds"][0]:
-            continue
-        phases = [_summary(inputs[key]) for _, key in training["phases"] if key in inputs]
-        learned = [phase["losses"] for phase in phases if phase.get("text") == "parallel"]
-        if not learned:
-            continue
-        losses = learned[-1]
-        width = max(1, -(-len(losses) // points))
-        if len(losses) >= 20 * turn:
-            width = turn * -(-width // turn)
-        chunks = [losses[start : start + width] for start in range(0, len(losses), width)]
-        curves[training["method"]] = [
-            [min(len(losses), (i + 1) * width), sum(chunk) / len(chunk)] for i, chunk in enumerate(chunks)
-        ]
-    return curves
 
 
 def _charts(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from mtsuite.jobs.perplexity import FILE
 
 
 def text_notes(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[str]:
-    """Pairs left out per direction, chat or plain prompts per row, decoding settings that were not followed."""
+    """Pairs left out per direction, chat or plain prompts, decoding settings not followed, remarks of methods."""
     trained: dict[str, dict[str, int]] = {}
     probed: dict[str, dict[str, int]] = {}
     chats: dict[tuple[bool, str, str], list[str]] = {}
     asked: dict[str, None] = {}
+    remarks: dict[str, dict[str, None]] = {}
     longest = 0
     for row, summary in _summaries(spec, inputs):
         counts = probed if "tensors" in summary else trained
@@ -29,12 +30,15 @@ def text_notes(spec: Mapping[str, Any], inputs: Mapping[str, Path]) -> list[str]
             if row not in rows:
                 rows.append(row)
         asked |= dict.fromkeys(summary.get("not_followed") or [])
+        for remark in summary.get("remarks") or []:
+            remarks.setdefault(remark, {})[row] = None
     return [
         *_left_out(trained, "Training pairs", longest),
         *_left_out(probed, "Held-out pairs that probes look at", longest),
         *_perplexity(spec, inputs),
         *_chat(chats),
         *_not_followed(list(asked)),
+        *(f"{', '.join(rows)}: {remark}." for remark, rows in remarks.items()),
     ]
 
 

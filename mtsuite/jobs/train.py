@@ -24,6 +24,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     from mtsuite.jobs.watch import Watch
     from mtsuite.train.loop import LoopSettings, fit, make_accelerator
     from mtsuite.train.optim import OptimizerSettings
+    from mtsuite.train.validation import Validation
 
     settings = _settings(spec, inputs)
     method = open_method(spec)
@@ -32,6 +33,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     accelerator = make_accelerator(settings["mixed_precision"])
     base = open_base(spec, inputs, context)
     model, _ = open_adapted(method, base, inputs, phase.name, seed=spec["seed"])
+    remarks = [str(remark) for remark in method.remarks(model)]
     watch = Watch(model, method.trainable(model, phase), f"{spec['_use']}: phase {phase.name!r}")
     for parameter in model.parameters():
         if parameter.requires_grad and parameter.dtype != torch.float32:
@@ -58,6 +60,10 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             tokens_per_batch=settings["tokens_per_batch"],
             accumulation=settings["gradient_accumulation_steps"],
         )
+    validation = None
+    if (asked := settings.get("validation")) is not None:
+        held_out = {d: list(text.batches(d, limit=asked["pairs"])) for d in text.directions}
+        validation = Validation(held_out, asked["every"], keep_best=asked["keep"] == "best")
     torch.manual_seed(spec["seed"])
     log = _log(spec, settings, output, context) if accelerator.is_main_process else None
     with log or contextlib.nullcontext():
@@ -82,6 +88,7 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
             checkpoint=output / "checkpoint",
             progress=watch.over(context.progress),
             log=log,
+            validation=validation,
         )
     watch.end()
     if accelerator.is_main_process:
@@ -95,12 +102,15 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "tokens": result.tokens,
         "target_tokens": result.target_tokens,
         "target_tokens_by_direction": result.target_tokens_by_direction,
+        "pairs_by_direction": result.pairs_by_direction,
+        "pairs_there": {str(d): len(text.corpus.pairs("train", d)) for d in text.directions},
         "replayed_tokens": result.replayed_tokens,
         "padding_share": result.padding_tokens / max(1, result.tokens),
         "too_long": stream.too_long,
         "left_out": {code: found.to_dict() for code, found in stream.left_out.items()},
         "max_length": text.max_length,
         **prompts_told(spec, text),
+        **({"remarks": remarks} if remarks else {}),
         "updates": len(result.losses),
         "train_seconds": result.seconds,
         "tokens_per_second": result.tokens / max(1e-9, result.seconds),
@@ -108,6 +118,11 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "text": phase.text,
         "fingerprint": result.fingerprint,
         "resumed_at": result.resumed_at,
+        **(
+            {"validation": result.validation, "kept_step": result.kept_step, "keep": asked["keep"]}
+            if asked is not None
+            else {}
+        ),
         **({"trackers_failed": log.failed} if log is not None and log.failed else {}),
     }
 

@@ -24,6 +24,7 @@ from mtsuite.plan.base import base_job
 from mtsuite.plan.checks import (
     check_architecture,
     check_base_name,
+    check_measured,
     check_metrics,
     check_model,
     check_size,
@@ -89,7 +90,9 @@ class _Planner:
 
     def build(self) -> Planned:
         recipe = self.recipe
-        self.out.corpus = self.out.plan.add(corpus_job(recipe, self.folder))
+        corpus, self.out.sizes = corpus_job(recipe, self.folder)
+        check_measured(recipe, self.out.sizes, self.error)
+        self.out.corpus = self.out.plan.add(corpus)
         if recipe.forgetting.zero_shot_directions:
             self.out.untrained = self.out.plan.add(untrained_job(recipe, self.folder, self.out.corpus, self.error))
         self.out.base = self.out.plan.add(

@@ -5,11 +5,12 @@ Every check raises RecipeError; ``error`` makes one at the place of a key.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
+from mtsuite.data.preview import Sizes
 from mtsuite.errors import RecipeError, did_you_mean, shortened
 from mtsuite.method import Method, Train
 from mtsuite.plan.known import LAYERS, checkpoint_problem, window
@@ -114,6 +115,17 @@ def _sizes(node: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple
             yield from _sizes(value, (*above, index))
     else:
         yield above, node
+
+
+def check_measured(recipe: Recipe, sizes: Sequence[Sizes], error: ErrorAt) -> None:
+    """Validation text where the loss on it is to be measured."""
+    lacking = [one.pair for one in sizes if one.valid == 0]
+    if recipe.train.evaluate_every is not None and lacking:
+        raise error(
+            ("train", "evaluate_every"),
+            f"there is no validation text of {', '.join(lacking)} to measure the loss on: add some (data.text), or "
+            "leave it empty.",
+        )
 
 
 def check_trains(name: str, method: Method, key: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mtsuite.errors import DataError
 from mtsuite.plan.base import corpus_directions
@@ -13,20 +13,26 @@ from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Recipe
 
+if TYPE_CHECKING:
+    from mtsuite.data.preview import Sizes
+
 _PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold paths: contents count, not places
 ZERO_SHOT = ("forgetting", "zero_shot_directions")
 
 
-def corpus_job(recipe: Recipe, folder: Path) -> Job:
-    """Text to train, validate and test on.  Raises DataError when the source cannot serve the directions."""
+def corpus_job(recipe: Recipe, folder: Path) -> tuple[Job, list[Sizes]]:
+    """Text to train, validate and test on, and its sizes by pair as far as they are known.
+
+    Raises DataError when the source cannot serve the directions.
+    """
     from mtsuite.data.preview import check_text
     from mtsuite.data.sources import check_source
 
     data = _data(recipe, without=recipe.forgetting.zero_shot_directions)
     directions = corpus_directions(recipe)
     check_source(data, directions, folder)
-    check_text(data, directions, folder)
-    return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0)
+    sizes = check_text(data, directions, folder)
+    return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0), sizes
 
 
 def untrained_job(recipe: Recipe, folder: Path, corpus: str, error: ErrorAt) -> Job:

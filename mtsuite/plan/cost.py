@@ -200,7 +200,8 @@ def trained_parameters(
         if count is not None:  # counted by the method itself, which then trains a part of the base
             return count, parameters - count
         with torch.device("meta"):  # what the method adds holds no numbers either
-            model = method.attach(model, Artefacts(), phase.name)
+            seen = {p.name: directions for p in method.phases() if isinstance(p, Probe) and p.looks_at == "base"}
+            model = method.attach(model, Artefacts(seen=seen), phase.name)
         count = sum(p.numel() for p in {id(p): p for p in method.trainable(model, phase)}.values())
     return count, sum(p.numel() for p in model.parameters()) - count
 

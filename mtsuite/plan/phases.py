@@ -86,6 +86,14 @@ def replay_of(recipe: Recipe, own: TrainOverride) -> float:
     return recipe.train.monolingual_replay if own.monolingual_replay is None else own.monolingual_replay
 
 
+def _validation(recipe: Recipe) -> dict[str, Any] | None:
+    """What trainings on parallel text measure on the way; None when nothing."""
+    train = recipe.train
+    if train.evaluate_every is None:
+        return None
+    return {"every": train.evaluate_every, "pairs": train.evaluate_pairs, "keep": train.keep}
+
+
 def train_spec(
     recipe: Recipe, row: Row, phase: Train, steps: int, *, main: bool, rate: float | None = None
 ) -> dict[str, Any]:
@@ -99,6 +107,7 @@ def train_spec(
     replay = replay_of(recipe, own)
     return {
         **({"monolingual_replay": replay} if replay and phase.text == "parallel" else {}),
+        **({"validation": measured} if (measured := _validation(recipe)) and phase.text == "parallel" else {}),
         "steps": steps,
         "learning_rate": (rate if main else None) or own.learning_rate or shared or phase.learning_rate,
         "optimizer": own.optimizer or train.optimizer,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtsuite.data.preview import Sizes
 from mtsuite.method import Method
 from mtsuite.plan.broken import BrokenRow
 from mtsuite.plan.graph import Plan
@@ -61,6 +62,7 @@ class Planned:
     broken: list[BrokenRow] = field(default_factory=list)
     perplexities: list[Perplexity] = field(default_factory=list)
     starts: list[Start] = field(default_factory=list)
+    sizes: list[Sizes] = field(default_factory=list)  # of the corpus, as far as known
     searches: dict[str, Searched] = field(default_factory=dict)
     corpus: str = ""
     base: str = ""

@@ -88,7 +88,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
     decoding = "greedy" if recipe.translate.num_beams == 1 else f"beam {recipe.translate.num_beams}"
     return {
         "schema": SCHEMA,
-        "title": recipe.title or recipe.name,
+        "title": recipe.heading,
         "methods": [*floor, *recipe.methods, *recipe.external],
         "external": list(recipe.external),
         "labels": {name: _label(planned, name) for name in recipe.methods}
@@ -142,7 +142,13 @@ def _transfer(recipe: Recipe) -> dict[str, Any] | None:
     transfer = recipe.transfer
     if transfer is None:
         return None
-    return {"methods": transfer.methods, "base": transfer.base, "directions": transfer.directions or recipe.directions}
+    return {
+        "methods": transfer.methods,
+        "base": transfer.base,
+        "directions": transfer.directions or recipe.directions,
+        "steps": transfer.max_steps or recipe.train.max_steps,
+        "joint_steps": recipe.train.max_steps,
+    }
 
 
 def _sequence(recipe: Recipe) -> dict[str, Any] | None:

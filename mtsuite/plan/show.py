@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mtsuite.method import main_phase
+from mtsuite.plan.budget import (
+    Finished,
+    duration,
+    overridden_rate,
+    pairs_seen,
+    pretraining,
+    seconds_of,
+    text_lines,
+    trainings_of,
+    transfer_budget,
+)
 from mtsuite.plan.cost import base_estimate, row_estimates
 from mtsuite.plan.graph import Job
 from mtsuite.plan.planned import Planned
@@ -14,8 +27,19 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-def print_plan(planned: Planned, done: Callable[[Job], bool], console: Console, *, every_job: bool = False) -> None:
-    """Jobs by kind with what is cached, the base model, and what each row costs."""
+def print_plan(
+    planned: Planned,
+    done: Callable[[Job], bool],
+    console: Console,
+    *,
+    every_job: bool = False,
+    finished: Finished = lambda _: iter(()),
+    folder: Callable[[Job], Path] = lambda job: Path(job.key),
+) -> None:
+    """Jobs by kind with what is cached, the base model, the text, and what each row costs.
+
+    ``finished`` gives what finished jobs of a kind measured, ``folder`` where a job lies.
+    """
     from rich.table import Table
 
     jobs = list(planned.plan)
@@ -28,12 +52,24 @@ def print_plan(planned: Planned, done: Callable[[Job], bool], console: Console, 
     console.print(kinds)
     base = base_estimate(planned)
     console.print(f"\nBase model: {base.text}")
+    if told := pretraining(planned, done, finished, folder):
+        console.print(told, highlight=False)
+    for line in text_lines(planned.sizes):
+        console.print(line, highlight=False)
+    seen = pairs_seen(planned, finished)
+    amount = "by the length of the text, known when it was trained on" if seen is None else str(seen)
+    console.print(f"Training pairs seen per direction: {amount}\n", highlight=False)
     table = Table(
-        "row", "trained", "updates", "pairs seen", "tokens at most", "memory", "remark", box=None, pad_edge=False
+        "row", "trained", "steps", "rate", "tokens at most", "time", "memory", "remark", box=None, pad_edge=False
     )
     for row in row_estimates(planned, base):
-        table.add_row(row.name, row.trained, row.updates, row.pairs, row.tokens, row.memory, row.remark)
+        rate, overridden = overridden_rate(planned, row.name)
+        time = "-" if rate == "-" else duration(seconds_of(trainings_of(planned, row.name), finished))
+        remark = "; ".join(filter(None, [row.remark, overridden]))
+        table.add_row(row.name, row.trained, row.updates, rate, row.tokens, time, row.memory, remark)
     console.print(table)
+    if any(main_phase(method.phases()) for method in planned.methods.values()):
+        console.print("Time: of training under one seed, from finished trainings in the store; ? where there are none.")
     for told in beside(planned):
         console.print(told, highlight=False)
     if every_job:
@@ -48,10 +84,13 @@ def beside(planned: Planned) -> list[str]:
     if recipe.transfer is not None and recipe.transfer.methods:
         steps = recipe.transfer.max_steps or recipe.train.max_steps
         ways = len(recipe.transfer.directions or recipe.directions)
-        found.append(f"Transfer: {', '.join(recipe.transfer.methods)}; {ways} trainings of {steps} updates each")
+        found.append(
+            f"Transfer: {', '.join(recipe.transfer.methods)}; {ways} trainings of {steps} steps each: "
+            f"{transfer_budget(recipe)}"
+        )
     if recipe.sequence is not None:
         order = " → ".join(recipe.sequence.directions)
-        found.append(f"Sequence: {', '.join(recipe.sequence.methods)}; {stage_steps(recipe)} updates a stage: {order}")
+        found.append(f"Sequence: {', '.join(recipe.sequence.methods)}; {stage_steps(recipe)} steps per stage: {order}")
     for name, search in planned.searches.items():
         rates = ", ".join(f"{rate:g}" for rate in search.rates)
         trainings = f"{search.trainings} trainings under seed {recipe.seeds[0]}"

@@ -310,6 +310,29 @@ class Train(Section):
     checkpoint_seconds: float = Field(
         60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every update."
     )
+    evaluate_every: int | None = Field(
+        None,
+        ge=1,
+        description="Steps between measurements of the loss on validation text, per direction and as their mean; after "
+        "the last step too. Of trainings on parallel text. Empty: none.",
+    )
+    evaluate_pairs: int = Field(
+        200, ge=1, description="Validation pairs per direction that `evaluate_every` measures on, from the first."
+    )
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="Which weights a training on parallel text leaves, in all rows alike: those after the last step, "
+        "or those of the measurement with the lowest mean validation loss (of equal ones the earliest).",
+    )
+
+    @model_validator(mode="after")
+    def _best_of_measured(self) -> Train:
+        if self.keep == "best" and self.evaluate_every is None:
+            raise ValueError(
+                "train.keep: `best` goes by the loss on validation text, which is not measured: set "
+                "train.evaluate_every to a number of steps, or keep to `last`"
+            )
+        return self
 
 
 class TrainOverride(Section):
@@ -574,11 +597,40 @@ class Report(Section):
     )
 
 
+_NUMBERS = [
+    "no",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+]
+
+
 class Recipe(Section):
     """A table or a figure, from data to report."""
 
     name: str = Field("", description="Names the results folder; empty: the file's name.")
-    title: OneLine = Field("", description="Heading of the tables.")
+    title: OneLine = Field(
+        "",
+        description="Heading of the tables; empty: the name. `{directions}` stands for their number, as in `ten "
+        "directions`, which so fits in recipes that extend this one too.",
+    )
     seeds: list[Seed] = Field([1], min_length=1, description="Every row is trained once a seed.")
     directions: list[str] = Field(min_length=1, description="Directions to train and test, such as en-de.")
     data: Data = Field(Data(), description="What is trained and tested on.")
@@ -712,6 +764,14 @@ class Recipe(Section):
         every = [*self.directions, *self.forgetting.zero_shot_directions]
         if problem := equal_prompts(map(Direction.parse, every)):
             raise ValueError(f"forgetting.zero_shot_directions: {problem}")
+
+    @property
+    def heading(self) -> str:
+        """The title with the number of directions filled in; the name where there is none."""
+        count = len(self.directions)
+        number = _NUMBERS[count] if count < len(_NUMBERS) else f"{count:,}"
+        filled = self.title.replace("{directions}", f"{number} direction{'s' * (count != 1)}")
+        return filled or self.name
 
     def parsed_directions(self) -> list[Direction]:
         return [Direction.parse(text) for text in self.directions]

@@ -82,13 +82,27 @@ def drawings(results: Results) -> list[Drawing]:
     curves = results.info.get("learning_curves") or {}
     lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}
     if lines:
-        said = "Training loss over updates, a line a method"
-        made.append(Drawing("learning-curves", said, partial(figures.learning_curves, lines)))
+        held_out = results.info.get("validation_curves") or {}
+        measured = {results.label(m): [(float(x), float(y)) for x, y in held_out[m]["points"]] for m in held_out}
+        length = _epochs(results)
+        said = "Training loss over steps, a line per method"
+        said += "; open circles: loss on validation text, the mean of directions" if measured else ""
+        said += f"; {length}" if length else ""
+        made.append(Drawing("learning-curves", said, partial(figures.learning_curves, lines, measured, length)))
     made += [of_chart(sweep, sweep.name, sweep.title) for sweep in sweeps(results)]
     for method, chart in results.charts:
         label = results.label(method)
         made.append(of_chart(chart, f"{slug(method)}-{chart.name}", f"{label}: {chart.title}", label))
     return made
+
+
+def _epochs(results: Results) -> str:
+    """How many passes over the training pairs the steps are, where it is the same for all rows."""
+    found = {(one["steps"], one["epochs"]) for one in (results.info.get("epochs") or {}).values()}
+    if len(found) != 1:
+        return ""
+    steps, epochs = found.pop()
+    return f"{steps:,} steps are {epochs:.2g} epochs"
 
 
 def _error_bars(results: Results, metric: str, found: list[figures.Point]) -> str:

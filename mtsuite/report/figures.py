@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from io import BytesIO
 from itertools import pairwise
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mtsuite.report.text import count, typographic
@@ -393,8 +394,16 @@ def _place_labels(axes: Axes, points: Sequence[tuple[Point, float]]) -> bool:
 # -- learning curves ------------------------------------------------------------------------------
 
 
-def learning_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figure:
-    """Training loss over updates, a line a method (label → points), told apart by colour, dash and mark."""
+def learning_curves(
+    curves: Mapping[str, Sequence[tuple[float, float]]],
+    measured: Mapping[str, Sequence[tuple[float, float]]] = MappingProxyType({}),
+    length: str = "",
+) -> Figure:
+    """Training loss over steps, a line a method (label → points), told apart by colour, dash and mark.
+
+    ``measured`` is the loss on validation text, as open circles in the method's colour; ``length`` says how many
+    epochs the steps are.
+    """
     figure, axes = new_figure(WIDTH, (2.3 if len(curves) <= _LABELLED else 3.0) + key_height(list(curves), WIDTH))
     handles = []
     for index, (label, points) in enumerate(curves.items()):
@@ -409,9 +418,20 @@ def learning_curves(curves: Mapping[str, Sequence[tuple[float, float]]]) -> Figu
             label=label,
             **look(index),
         )
+        if label in measured:
+            axes.plot(
+                [x for x, _ in measured[label]],
+                [y for _, y in measured[label]],
+                color=look(index)["color"],
+                linestyle=":",
+                linewidth=0.6,
+                marker="o",
+                markersize=3.6,
+                fillstyle="none",
+            )
     axes.grid(axis="y")
-    axes.set_xlabel("Update")
-    axes.set_ylabel("Training loss (nats a target token)")
+    axes.set_xlabel(f"Step ({length})" if length else "Step")
+    axes.set_ylabel("Loss (nats per target token)" if measured else "Training loss (nats per target token)")
     axes.set_title("Learning curves")
     if curves:
         draw_key(figure, handles)

@@ -38,6 +38,8 @@ class _Transfer(_Block):
     methods: Names | None = None
     directions: Names | None = None
     base: Name = "zero-shot"
+    steps: int | None = None
+    joint_steps: int | None = None
 
 
 class _Sequence(_Block):
@@ -82,6 +84,18 @@ class _Failed(_Block):
     error: str
 
 
+class _Measured(_Block):
+    points: list[tuple[float, float]]
+    directions: dict[str, list[tuple[float, float]]] = {}
+    kept: int | None = None
+
+
+class _Epochs(_Block):
+    steps: int
+    pairs: int
+    epochs: float
+
+
 class Info(_Block):
     """The keys that the report reads, with what each may be."""
 
@@ -108,6 +122,8 @@ class Info(_Block):
     fairness: _Fairness | None = None
     failed: list[_Failed] | None = None
     learning_curves: dict[str, list[tuple[float, float]]] | None = None
+    validation_curves: dict[str, _Measured] = {}
+    epochs: dict[str, _Epochs] = {}
     significance_alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
 
 

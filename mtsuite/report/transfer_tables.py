@@ -54,11 +54,27 @@ def transfer_table(results: Results, matrices: Sequence[Matrix], *, beside_start
             f"{first.unit} against {first.reference}, {_better(first)} is better; worse: the share of others that "
             "lost."
         ),
+        *_budget(results),
         *reference_notes(first, beside_start=beside_start),
         *_reading(matrices),
     ]
     title = f"{results.title}: Cross-lingual transfer, {first.metric}, change against {first.reference}"
     return _summaries(_file("transfer", first, beside_start), title, matrices, notes, ranked=True)
+
+
+def _budget(results: Results) -> list[Note]:
+    """How long the single-direction trainings are, beside a direction's share of the joint training."""
+    told = results.info.get("transfer") or {}
+    steps, joint, count = told.get("steps"), told.get("joint_steps"), len(results.info.get("directions") or [])
+    if not steps or not joint or not count:
+        return []  # a folder of an earlier version
+    share = joint / count
+    return [
+        note(
+            f"Each model is trained for {steps:,} steps on its direction: {steps / share:.3g} times a direction's "
+            f"share of the joint training ({joint:,} steps in {count} directions). LANDeRMT's Figure 3: 1,250 steps each."
+        )
+    ]
 
 
 def _file(kind: str, matrix: Matrix, beside_start: bool) -> str:

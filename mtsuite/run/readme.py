@@ -95,7 +95,7 @@ def readme(
     own = recipe.methods[name].one_model_per_direction
     pieces, ends = _prompt(spec, inputs, tokenizer)
     return _README.format(
-        title=f"{recipe.title or recipe.name}: {recipe.methods[name].label or name}",
+        title=f"{recipe.heading}: {recipe.methods[name].label or name}",
         about=(type(method).__doc__ or "").strip().split("\n")[0],
         version=mtsuite.__version__,
         recipe=recipe.name,

@@ -30,7 +30,7 @@ def recipe_text(read: ReadRecipe, *, offline: bool = False) -> RecipeText:
     lines: list[str] = []
     references: list[str] = []
     with tempfile.TemporaryDirectory() as place:
-        job = corpus_job(recipe, read.folder)
+        job, _ = corpus_job(recipe, read.folder)
         folder = Path(place) / "corpus"
         folder.mkdir()
         job_function("corpus")(job.spec, {}, folder, context)

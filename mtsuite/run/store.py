@@ -29,6 +29,7 @@ from typing import Any, Literal
 from filelock import FileLock, Timeout
 
 from mtsuite.errors import StoreError
+from mtsuite.plan.budget import Done
 from mtsuite.plan.graph import Job
 from mtsuite.run.contents import FILES, SEAL, Digests, contents, damage, seal
 from mtsuite.run.disk import disk_errors, existing_parent, plain, sync_folder, write_json
@@ -117,6 +118,16 @@ class Store:
         """Check the folders of many jobs at once, on all cores; what is found is remembered for later questions."""
         with ThreadPoolExecutor(usable_cores()) as threads:
             list(threads.map(self.problem, jobs))
+
+    def finished(self, kind: str) -> Iterator[Done]:
+        """What the finished jobs of a kind say of themselves; folders that cannot be read are left out."""
+        for folder in sorted((self.root / kind).glob("*")):
+            status = self._read(folder)
+            if not isinstance(status, dict) or folder.suffix == ".partial":
+                continue
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                told = json.loads((folder / "spec.json").read_bytes())
+                yield Done(dict(told["spec"]), dict(told["inputs"]), dict(status["summary"]), folder)
 
     def size(self) -> int:
         """Bytes of all files in the store."""

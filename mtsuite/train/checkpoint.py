@@ -14,7 +14,9 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -29,11 +31,19 @@ SCHEMA = 1
 
 
 def save_checkpoint(
-    folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers, counters: dict[str, Any]
+    folder: Path,
+    parameters: dict[str, nn.Parameter],
+    optimizers: Optimizers,
+    counters: dict[str, Any],
+    best: Mapping[str, Tensor] = MappingProxyType({}),
 ) -> None:
-    """Replace the checkpoint in ``folder`` by the present state.  Raises StoreError when it cannot be written."""
+    """Replace the checkpoint in ``folder`` by the present state.  Raises StoreError when it cannot be written.
+
+    ``best`` are the weights of an earlier step that are kept, by the names of ``parameters``.
+    """
     fresh = folder.with_name(folder.name + ".new")
     tensors: dict[str, Tensor] = {f"parameter.{n}": p.detach().cpu().contiguous() for n, p in parameters.items()}
+    tensors |= {f"best.{n}": value.contiguous() for n, value in best.items()}
     numbers: dict[str, Any] = {}
     names = {id(p): n for n, p in parameters.items()}
     for index, member in enumerate(optimizers.members):
@@ -63,8 +73,16 @@ def save_checkpoint(
         raise StoreError(f"{folder}: the checkpoint cannot be written: {error}. What is finished is kept.") from error
 
 
-def load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimizers: Optimizers) -> dict[str, Any] | None:
-    """Put a checkpoint's state back and return its counters; None when there is none that is whole."""
+def load_checkpoint(
+    folder: Path,
+    parameters: dict[str, nn.Parameter],
+    optimizers: Optimizers,
+    best: dict[str, Tensor] | None = None,
+) -> dict[str, Any] | None:
+    """Put a checkpoint's state back and return its counters; None when there is none that is whole.
+
+    ``best`` is filled with the kept weights of an earlier step, if there are any.
+    """
     old = folder.with_name(folder.name + ".old")
     if not folder.exists() and old.exists():  # killed between the two renames
         os.replace(old, folder)
@@ -82,6 +100,8 @@ def load_checkpoint(folder: Path, parameters: dict[str, nn.Parameter], optimizer
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors[f"parameter.{name}"])
+    if best is not None:
+        best.update({n.removeprefix("best."): value for n, value in tensors.items() if n.startswith("best.")})
     for place, value in [*tensors.items(), *counters.pop("numbers").items()]:
         if place.startswith("optimizer."):
             _, index, key, name = place.split(".", 3)

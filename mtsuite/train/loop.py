@@ -28,6 +28,7 @@ from mtsuite.errors import MethodError
 from mtsuite.train.checkpoint import load_checkpoint, save_checkpoint
 from mtsuite.train.optim import OptimizerSettings, build_optimizers, learning_rate_scale
 from mtsuite.train.precision import bf16_gains, one_type
+from mtsuite.train.validation import Validation
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -71,8 +72,9 @@ class LoopSettings:
 class LoopResult:
     """What a training run was: losses by update, tokens, time, and the fingerprint of what it consumed.
 
-    Replayed text counts among ``tokens`` and ``replayed_tokens``; target tokens and fingerprint are of the text that
-    rows share.
+    Replayed text counts among ``tokens`` and ``replayed_tokens``; pairs, target tokens and fingerprint are of the text
+    that rows share.  ``trained_parameters`` are those that had a gradient at some step.  ``seconds`` are without the
+    ``validation``, whose measurements are told by step; ``kept_step`` is that of the weights that were left.
     """
 
     losses: list[float] = field(default_factory=list)
@@ -80,11 +82,14 @@ class LoopResult:
     tokens: int = 0
     target_tokens: int = 0
     target_tokens_by_direction: dict[str, int] = field(default_factory=dict)
+    pairs_by_direction: dict[str, int] = field(default_factory=dict)
     padding_tokens: int = 0
     replayed_tokens: int = 0
     seconds: float = 0.0
     fingerprint: str = ""
     resumed_at: int = 0
+    validation: list[dict[str, Any]] = field(default_factory=list)
+    kept_step: int | None = None
 
     def count(self, batch: Batch) -> None:
         """Count what rows share of a translation batch under its direction."""
@@ -92,6 +97,7 @@ class LoopResult:
             direction = str(batch.direction)
             before = self.target_tokens_by_direction.get(direction, 0)
             self.target_tokens_by_direction[direction] = before + batch.target_tokens
+            self.pairs_by_direction[direction] = self.pairs_by_direction.get(direction, 0) + len(batch.input_ids)
 
 
 def fit(
@@ -104,10 +110,12 @@ def fit(
     checkpoint: Path | None = None,
     progress: Callable[..., None] = lambda **_: None,
     log: Log | None = None,
+    validation: Validation | None = None,
 ) -> LoopResult:
     """Train the parameters of ``model`` that require gradients; leaves the model in eval mode.
 
-    ``log`` is told every update's numbers, by one process when there are several.
+    ``log`` is told every update's numbers, by one process when there are several.  ``validation`` measures on the way
+    and decides whether the last weights are left or the best.
 
     Raises MethodError when nothing requires gradients or the loss is not a number.
     """
@@ -115,15 +123,20 @@ def fit(
     if not sum(p.numel() for p in named.values()):
         raise MethodError("The phase trains nothing: trainable() named no parameter.")
     optimizers = build_optimizers(named.items(), settings.optimizer)
-    result = LoopResult(trained_parameters=optimizers.parameter_count())
+    result = LoopResult()
+    touched: set[str] = set()  # names of the parameters that had a gradient so far
     device = accelerator.device
     started, earlier = time.perf_counter(), 0.0
     digest, first = b"", 0
-    if checkpoint is not None and (counters := load_checkpoint(checkpoint, named, optimizers)) is not None:
+    best = validation.best if validation is not None else {}
+    if checkpoint is not None and (counters := load_checkpoint(checkpoint, named, optimizers, best)) is not None:
         first, earlier, digest = counters["step"], counters["seconds"], bytes.fromhex(counters["digest"])
         result.losses, result.resumed_at = counters["losses"], first
         result.tokens, result.target_tokens = counters["tokens"], counters["target_tokens"]
         result.padding_tokens, result.replayed_tokens = counters["padding_tokens"], counters["replayed_tokens"]
+        touched |= set(counters.get("touched", named))  # earlier versions did not tell
+        if validation is not None:
+            validation.measured = counters.get("validation", [])
         for _ in range(first):  # the stream is a function of its seed: walk to where we were
             for batch in stream.update():
                 result.count(batch)
@@ -131,16 +144,21 @@ def fit(
     if log is not None:
         log.begin(first)
 
+    def elapsed() -> float:
+        return earlier + time.perf_counter() - started - (validation.seconds if validation is not None else 0.0)
+
     def state(step: int) -> dict[str, Any]:
         return {
             "step": step,
-            "seconds": earlier + time.perf_counter() - started,
+            "seconds": elapsed(),
             "digest": digest.hex(),
             "losses": result.losses,
             "tokens": result.tokens,
             "target_tokens": result.target_tokens,
             "padding_tokens": result.padding_tokens,
             "replayed_tokens": result.replayed_tokens,
+            "touched": sorted(touched),
+            "validation": validation.measured if validation is not None else [],
         }
 
     model.train()
@@ -177,6 +195,7 @@ def fit(
                 )
             update_loss += loss.detach()
         _sum_over_processes(accelerator, named, update_loss)
+        touched |= {name for name, parameter in named.items() if parameter.grad is not None}
         value = update_loss.item()
         if not math.isfinite(value):
             raise MethodError(
@@ -192,19 +211,25 @@ def fit(
         rate = optimizers.learning_rate
         optimizers.step()
         optimizers.zero_grad()
-        now = time.perf_counter()
-        speed = result.tokens / max(1e-9, earlier + now - started)
+        speed = result.tokens / max(1e-9, elapsed())
+        found: dict[str, float] = {}
+        if validation is not None and validation.due(step + 1, settings.steps):
+            found = validation.measure(learner, model, named, step + 1, accelerator)
         progress(step=step + 1, total=settings.steps, loss=value, tokens_per_second=speed)
         if log is not None:
             values = {"loss": value, "learning_rate": rate, "gradient_norm": float(norm) if norm is not None else 0.0,
-                      "tokens": result.tokens, "tokens_per_second": round(speed, 1)}  # fmt: skip
+                      "tokens": result.tokens, "tokens_per_second": round(speed, 1), **found}  # fmt: skip
             log.record(step + 1, values, last=step + 1 == settings.steps)
-        due = now - last_saved >= settings.checkpoint_seconds and step + 1 < settings.steps
+        due = time.perf_counter() - last_saved >= settings.checkpoint_seconds and step + 1 < settings.steps
         if checkpoint is not None and accelerator.is_main_process and due:
-            save_checkpoint(checkpoint, named, optimizers, state(step + 1))
+            save_checkpoint(checkpoint, named, optimizers, state(step + 1), validation.best if validation else {})
             last_saved = time.perf_counter()
-    result.seconds = earlier + time.perf_counter() - started
+    result.seconds = elapsed()
     result.fingerprint = digest.hex()[:20]
+    result.trained_parameters = sum(parameter.numel() for name, parameter in named.items() if name in touched)
+    if validation is not None:
+        validation.restore(named)
+        result.validation, result.kept_step = validation.measured, validation.kept_step
     model.eval()
     return result
 

@@ -128,7 +128,7 @@ def test_length_of_a_stage(tmp_path: Path, transfer: str, own: str, steps: int) 
     more = f"{transfer}sequence: {{methods: [full], directions: [en-fr, en-de]{own}}}\n"
     plan = planned(tmp_path, more)
     assert {job.spec["train"]["steps"] for job in stages(plan, "full").values()} == {steps}
-    assert any(f"{steps} updates a stage: en-fr → en-de" in line for line in beside(plan))
+    assert any(f"{steps} steps per stage: en-fr → en-de" in line for line in beside(plan))
 
 
 def test_two_first_stages_of_one_name(tmp_path: Path) -> None:
