@@ -72,7 +72,8 @@ def _budget(results: Results) -> list[Note]:
     return [
         note(
             f"Each model is trained for {steps:,} steps on its direction: {steps / share:.3g} times a direction's "
-            f"share of the joint training ({joint:,} steps in {count} directions). LANDeRMT's Figure 3: 1,250 steps each."
+            f"share of the joint training ({joint:,} steps in {count} directions). "
+            "LANDeRMT's Figure 3: 1,250 steps each."
         )
     ]
 
