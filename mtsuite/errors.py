@@ -59,6 +59,7 @@ class StoreError(MTSuiteError):
 
 
 _LONGEST_WORD = 100  # characters of a name that others are compared with: comparing takes quadratic time
+_TOLD = 30  # names that a message lists
 _MOST_NAMES = 200
 
 
@@ -69,8 +70,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, compared, n=3, cutoff=0.6) if len(word) <= _LONGEST_WORD else []
     if near:
         return f"Did you mean {' or '.join(repr(n) for n in near)}?"
-    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
-    return f"Known: {', '.join(shortened(name) for name in names[:20])}{more}." if names else "None is known."
+    more = f" and {len(names) - _TOLD} more" if len(names) > _TOLD else ""
+    return f"Known: {', '.join(shortened(name) for name in names[:_TOLD])}{more}." if names else "None is known."
 
 
 def shortened(text: str, longest: int = _LONGEST_WORD) -> str:

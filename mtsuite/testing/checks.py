@@ -84,12 +84,13 @@ def _training_changes_something(lab: Lab) -> None:
 
 
 @_check
-def _counts_what_the_optimizer_holds(lab: Lab) -> None:
+def _counts_what_it_trains(lab: Lab) -> None:
     for learned in lab.first.learned:
         said = sum(learned.before[n].numel() for n in learned.names)
         held = learned.result.trained_parameters
         _expect(
-            said == held, f"phase {learned.phase.name!r}: trainable() names {said} numbers, the optimizer holds {held}"
+            0 < held <= said,
+            f"phase {learned.phase.name!r}: trainable() names {said} numbers, of which {held} had a gradient",
         )
 
 

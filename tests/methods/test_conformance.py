@@ -23,7 +23,7 @@ QUICK = (
     "attaches",
     "trains only what it says",
     "training changes something",
-    "counts what the optimizer holds",
+    "counts what it trains",
     "saves and loads to the same logits",
     "losses are numbers",
     "cached decoding equals uncached",

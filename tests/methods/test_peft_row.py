@@ -30,7 +30,7 @@ CASES = [pytest.param(kind, family, id=f"{family}: {kind}") for family in FAMILI
 CHECKED = (
     "trains only what it says",
     "training changes something",
-    "counts what the optimizer holds",
+    "counts what it trains",
     "saves and loads to the same logits",
     "goes on from its own weights",
     "merges to the same logits",
