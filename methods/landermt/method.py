@@ -106,8 +106,8 @@ class LANDeRMT(Method):
             return []
         return [
             f"in {dead} of {len(shares)} cases (selected layers × directions) a direction has no specific or no "
-            "general neurons, so that the literal Equation 7 multiplies all others by 0: there the block puts out nothing "
-            "and nothing of it is trained"
+            "general neurons, so that the literal Equation 7 multiplies all others by 0: there the block puts out "
+            "nothing and nothing of it is trained"
         ]
 
     def planned_parameters(self, model: nn.Module, directions: Sequence[Direction]) -> int | None:

@@ -78,6 +78,8 @@ def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], f
         wanted = [d for d in from_source if d.pair == pair and source.has_tests]
         files = {str(d): {n: _tests(source, d, n) for n in source.test_names(d)} for d in wanted}
         left = None if train is None else train - for_valid - for_test
+        if left is not None and source.limits.train is not None:
+            left = min(left, source.limits.train)
         found.append(
             Sizes(pair_name(pair), left, valid, for_valid + for_test, files, fmean(lengths) if lengths else None)
         )

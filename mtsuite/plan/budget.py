@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from mtsuite.recipe.schema import Recipe
 Finished = Callable[[str], Iterator["Done"]]
 _BYTES_PER_TOKEN = 3.5  # of subword vocabularies on text of several languages, roughly
 _PROMPT_TOKENS = 20  # of an instruction, roughly
+_BATCH = ("tokens_per_batch", "sentences_per_batch", "gradient_accumulation_steps")
 _SAMPLE = 100  # generated pairs whose length is measured
 
 
@@ -55,49 +56,62 @@ def _number(count: int | None) -> str:
 
 @dataclass(frozen=True)
 class Seen:
-    """Training pairs that a row sees per direction; ``epochs`` over those that are there, where they are counted."""
+    """Training pairs that a row sees per direction; ``there`` are those that the text has, where they are counted."""
 
     pairs: float
-    epochs: float | None
+    there: float | None
     how: str  # "": measured; "at most" or "about"
+
+    @property
+    def epochs(self) -> float | None:
+        return self.pairs / self.there if self.there else None
 
     def __str__(self) -> str:
         text = " ".join(filter(None, [self.how, f"{_rounded(self.pairs):,}"]))
-        return text if self.epochs is None else f"{text} ({self.epochs:.2g} epochs)"
+        return f"{text} of {_rounded(self.there):,} ({self.epochs:.2g} epochs)" if self.there else text
 
 
 def _rounded(pairs: float) -> int:
     return round(pairs) if pairs < 1000 else int(float(f"{pairs:.3g}"))
 
 
-def pairs_seen(planned: Planned, finished: Finished) -> Seen | None:
-    """Pairs per direction of the joint training on parallel text; None where nothing tells."""
-    recipe, train = planned.recipe, planned.recipe.train
-    batches = train.max_steps * train.gradient_accumulation_steps / len(recipe.directions)
-    there = [one.train for one in planned.sizes if one.pair in _pairs_of(recipe)]
-    known = [count for count in there if count]
-    mean = sum(known) / len(known) if known and len(known) == len(there) else None
-    for done in finished("train"):
-        summary, asked = done.summary, done.spec.get("train", {})
-        same = all(
-            asked.get(key) == getattr(train, key)
-            for key in ("tokens_per_batch", "sentences_per_batch", "gradient_accumulation_steps")
-        )
-        seen = summary.get("pairs_by_direction")
+def pairs_seen(planned: Planned, trained: Sequence[Done]) -> Seen | None:
+    """Pairs per direction of the joint training on parallel text; None where nothing tells.
+
+    ``trained`` are the finished trainings of the store.
+    """
+    train = planned.recipe.train
+    batches = train.max_steps * train.gradient_accumulation_steps / len(planned.recipe.directions)
+    for done in trained:
+        seen, asked = done.summary.get("pairs_by_direction"), done.spec.get("train", {})
+        same = all(asked.get(key) == getattr(train, key) for key in _BATCH)
+        same = same and done.spec.get("directions") == planned.recipe.directions
         if seen and same and done.inputs.get("corpus") == planned.corpus and done.inputs.get("base") == planned.base:
-            each = sum(seen.values()) / (summary["updates"] * train.gradient_accumulation_steps)
-            total = sum(summary["pairs_there"].values()) / len(summary["pairs_there"])
-            return Seen(batches * each, batches * each / total, "")
-    size = _pair_bytes(planned)
+            each = sum(seen.values()) / (done.summary["updates"] * train.gradient_accumulation_steps)
+            there = done.summary["pairs_there"]
+            return Seen(batches * each, sum(there.values()) / len(there), "")
+    each, how = _pairs_per_batch(planned)
+    return None if each is None else Seen(batches * each, _pairs_there(planned), how)
+
+
+def _pairs_per_batch(planned: Planned) -> tuple[float | None, str]:
+    """Pairs of a micro-batch, estimated from the bytes of the text, and whether that is a bound."""
+    train, size = planned.recipe.train, _pair_bytes(planned)
+    sentences = train.sentences_per_batch
     if size is None:
-        if train.sentences_per_batch is None:
-            return None
-        each, how = float(train.sentences_per_batch), "at most"
-    else:
-        each, how = max(1.0, train.tokens_per_batch / (size / _BYTES_PER_TOKEN + _PROMPT_TOKENS)), "about"
-        if train.sentences_per_batch is not None and train.sentences_per_batch <= each:
-            each, how = float(train.sentences_per_batch), "at most"
-    return Seen(batches * each, batches * each / mean if mean else None, how)
+        return (None, "") if sentences is None else (float(sentences), "at most")
+    each = max(1.0, train.tokens_per_batch / (size / _BYTES_PER_TOKEN + _PROMPT_TOKENS))
+    return (float(sentences), "at most") if sentences is not None and sentences <= each else (each, "about")
+
+
+def _pairs_there(planned: Planned) -> float | None:
+    """Training pairs of a direction, before cleaning; of a hub's text what the recipe takes at most."""
+    text = planned.recipe.data.text
+    if text.source == "hub":
+        return text.max_train_sentences
+    found = [one.train for one in planned.sizes if one.pair in _pairs_of(planned.recipe)]
+    known = [count for count in found if count]
+    return sum(known) / len(known) if known and len(known) == len(found) else None
 
 
 def _pairs_of(recipe: Recipe) -> set[str]:
@@ -119,9 +133,9 @@ def _pair_bytes(planned: Planned) -> float | None:
     return statistics.fmean(found) if found else None
 
 
-def seconds_of(jobs: list[Job], finished: Finished) -> float | None:
+def seconds_of(jobs: list[Job], trained: Sequence[Done]) -> float | None:
     """Rough seconds of trainings: measured for these very jobs, else by others of the method on the same base."""
-    measured = [(done.spec, done.inputs.get("base"), done.summary) for done in finished("train")]
+    measured = [(done.spec, done.inputs.get("base"), done.summary) for done in trained]
     total = 0.0
     for job in jobs:
         mine = [
@@ -130,16 +144,13 @@ def seconds_of(jobs: list[Job], finished: Finished) -> float | None:
             if base == job.inputs.get("base")
             and spec.get("_use") == job.spec["_use"]
             and spec.get("phase") == job.spec["phase"]
-            and all(spec["train"].get(key) == job.spec["train"][key] for key in _SIZE)
+            and all(spec["train"].get(key) == job.spec["train"][key] for key in _BATCH)
             and "train_seconds" in summary
         ]
         if not mine:
             return None
         total += statistics.median(mine) * job.spec["train"]["steps"]
     return total
-
-
-_SIZE = ("tokens_per_batch", "sentences_per_batch", "gradient_accumulation_steps")
 
 
 def duration(seconds: float | None) -> str:
@@ -229,7 +240,7 @@ def transfer_budget(recipe: Recipe) -> str:
     return told
 
 
-def overridden_rate(planned: Planned, name: str) -> tuple[str, str]:
+def rate_of(planned: Planned, name: str) -> tuple[str, str]:
     """The learning rate of a row's main phase, and a remark where the recipe overrides the method's own."""
     from mtsuite.method import main_phase
 
@@ -237,6 +248,8 @@ def overridden_rate(planned: Planned, name: str) -> tuple[str, str]:
     phase = main_phase(planned.methods[name].phases())
     if phase is None:
         return "-", ""
+    if name in planned.searches:
+        return "searched", ""
     own, shared = recipe.methods[name].train.learning_rate, recipe.train.learning_rate
     rate = own or shared or phase.learning_rate
     if not own and shared and shared != phase.learning_rate:

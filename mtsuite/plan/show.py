@@ -10,9 +10,9 @@ from mtsuite.method import main_phase
 from mtsuite.plan.budget import (
     Finished,
     duration,
-    overridden_rate,
     pairs_seen,
     pretraining,
+    rate_of,
     seconds_of,
     text_lines,
     trainings_of,
@@ -50,21 +50,22 @@ def print_plan(
         have = sum(job.key in cached for job in mine)
         kinds.add_row(kind, str(len(mine)), str(have), str(len(mine) - have))
     console.print(kinds)
+    trained = list(finished("train"))  # read once: rows ask again and again
     base = base_estimate(planned)
     console.print(f"\nBase model: {base.text}")
     if told := pretraining(planned, done, finished, folder):
         console.print(told, highlight=False)
     for line in text_lines(planned.sizes):
         console.print(line, highlight=False)
-    seen = pairs_seen(planned, finished)
+    seen = pairs_seen(planned, trained)
     amount = "by the length of the text, known when it was trained on" if seen is None else str(seen)
     console.print(f"Training pairs seen per direction: {amount}\n", highlight=False)
     table = Table(
         "row", "trained", "steps", "rate", "tokens at most", "time", "memory", "remark", box=None, pad_edge=False
     )
     for row in row_estimates(planned, base):
-        rate, overridden = overridden_rate(planned, row.name)
-        time = "-" if rate == "-" else duration(seconds_of(trainings_of(planned, row.name), finished))
+        rate, overridden = rate_of(planned, row.name)
+        time = "-" if rate == "-" else duration(seconds_of(trainings_of(planned, row.name), trained))
         remark = "; ".join(filter(None, [row.remark, overridden]))
         table.add_row(row.name, row.trained, row.updates, rate, row.tokens, time, row.memory, remark)
     console.print(table)

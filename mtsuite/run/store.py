@@ -120,9 +120,10 @@ class Store:
             list(threads.map(self.problem, jobs))
 
     def finished(self, kind: str) -> Iterator[Done]:
-        """What the finished jobs of a kind say of themselves; folders that cannot be read are left out."""
+        """What the finished jobs of a kind say of themselves, files unchecked; unreadable folders are left out."""
+        unchecked = self if not self.check else Store(self.root, check=False)
         for folder in sorted((self.root / kind).glob("*")):
-            status = self._read(folder)
+            status = unchecked._read(folder)
             if not isinstance(status, dict) or folder.suffix == ".partial":
                 continue
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):

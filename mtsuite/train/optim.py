@@ -55,10 +55,6 @@ class Optimizers:
         for member in self.members:
             member.zero_grad(set_to_none=True)
 
-    def parameter_count(self) -> int:
-        """Numbers that the optimizers would update: what the table calls trained parameters."""
-        return sum(p.numel() for member in self.members for group in member.param_groups for p in group["params"])
-
 
 def build_optimizers(parameters: Iterable[tuple[str, nn.Parameter]], settings: OptimizerSettings) -> Optimizers:
     """AdamW over everything, or Muon over the matrices and AdamW over the rest.
