@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from mtsuite.errors import DataError
 from mtsuite.model.load import context_window
+from mtsuite.translate.product import one_product
 from mtsuite.translate.settings import decoding_settings, end_tokens, only
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def translate(
             tokens = prompts[index]
             ids[row, width - len(tokens) :] = torch.tensor(tokens)
             mask[row, width - len(tokens) :] = 1
-        with torch.inference_mode(), only(model, settings):
+        with torch.inference_mode(), only(model, settings), one_product(model):
             output = model.generate(  # type: ignore[operator]
                 input_ids=ids.to(device),
                 attention_mask=mask.to(device),
