@@ -8,6 +8,7 @@ most ``MOST`` files where leaving out the tables of later metrics makes that pos
 from __future__ import annotations
 
 import io
+import lzma
 import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def archive(folder: Path) -> tuple[bytes, list[str]]:
     files = Files(folder)
     inside = [name for name in files.names() if _archived(files, name)]
     whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w:xz", format=tarfile.PAX_FORMAT, preset=9) as packed:
+    with tarfile.open(fileobj=whole, mode="w:xz", format=tarfile.PAX_FORMAT, preset=9 | lzma.PRESET_EXTREME) as packed:
         for name in inside:
             content = files.entry(name).read()
             member = tarfile.TarInfo(name)  # time 0, nobody's, mode 644
