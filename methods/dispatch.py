@@ -56,7 +56,7 @@ class Dispatch:
         return rows
 
     def split(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """What ``rows`` returns, by expert."""
+        """What ``rows`` returns (n k, ...), by expert: each (tokens that chose it, ...)."""
         return rows.split(self._counts)
 
     def back(self, rows: Tensor, weights: Tensor) -> Tensor:
@@ -73,12 +73,14 @@ class _Out(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, order: Tensor, back: Tensor, k: int) -> Tensor:
+        """Rows of x (n, d) in the order of the experts, k copies of each: (n k, d)."""
         ctx.save_for_backward(back)
         ctx.k = k
         return x.index_select(0, order // k)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """The sum over a token's k copies: gradients (n k, d) to (n, d)."""
         (back,) = ctx.saved_tensors
         rows = gradients[0].index_select(0, back)
         return rows.view(-1, ctx.k, rows.shape[-1]).sum(1), None, None, None
@@ -89,10 +91,12 @@ class _Back(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        """Rows (n k, d) in the order of the tokens: (n k, d)."""
         ctx.save_for_backward(order)
         return rows.index_select(0, back)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Gradients (n k, d) in the order of the experts again: (n k, d)."""
         (order,) = ctx.saved_tensors
         return gradients[0].index_select(0, order), None, None

@@ -132,7 +132,7 @@ class Artefacts:
         return phase in self.folders
 
     def tensors(self, phase: str) -> dict[str, Tensor]:
-        """The tensors that a probe returned."""
+        """The tensors that an analysis phase returned, by name; each phase says their shapes."""
         from safetensors.torch import load_file
 
         return load_file(self._folder(phase) / "tensors.safetensors")
@@ -222,7 +222,7 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         """Called before each batch and each translation; None for monolingual text."""
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Mean loss over the batch's target tokens: cross-entropy unless the method adds something."""
+        """Mean loss over the batch's target tokens, a scalar: cross-entropy unless the method adds a term."""
         from mtsuite.model.likelihood import cross_entropy
 
         return cross_entropy(model, batch)

@@ -68,13 +68,17 @@ def test_the_version_is_one() -> None:
     assert changes[0] == citation["version"] == mtsuite.__version__
 
 
-@pytest.mark.parametrize("form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "form", sorted((ROOT / ".github/ISSUE_TEMPLATE").glob("[!c]*.yml")), ids=lambda path: path.stem
+)
 def test_issue_forms_are_forms(form: Path) -> None:
     """What GitHub asks of a form: a name, a description, and a body whose fields have labels and unique ids."""
     told = yaml.safe_load(form.read_text(encoding="utf-8"))
-    assert told["name"] and told["description"]
+    assert told["name"]
+    assert told["description"]
     fields = [field for field in told["body"] if field["type"] != "markdown"]
-    assert fields and all(field["attributes"]["label"] for field in fields)
+    assert fields
+    assert all(field["attributes"]["label"] for field in fields)
     assert len({field["id"] for field in fields}) == len(fields)
 
 

@@ -47,6 +47,7 @@ class MixedFeedForward(nn.Module):
         return [*self.lm, *(self.mt or ())]
 
     def forward(self, x: Tensor) -> Tensor:
+        """y = c sum_j p~_j E_j(x), for x (rows, length, d): (rows, length, d)."""
         routes: Routes = self.router(x)
         tokens, experts = x.reshape(-1, x.shape[-1]), self.experts
         parts = [mix(experts[first:last], tokens, chosen, weights) for first, last, chosen, weights in routes.shares]

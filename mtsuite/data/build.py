@@ -181,7 +181,10 @@ def test_sets(
     held: Segments | None,
     offline: bool,
 ) -> dict[str, Segments]:
-    """A direction's test sets by name: sacrebleu's, else lines ``held`` out of training, else the source's own."""
+    """A direction's test sets by name: sacrebleu's, else lines ``held`` out of training, else the source's own.
+
+    Raises DataError when there is no segment.
+    """
     sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
     named = [name for name, served in sets.items() if direction in served]
     if named:

@@ -88,6 +88,10 @@ class FeedForwardBlock:
 
     @property
     def activation(self) -> Callable[[Tensor], Tensor]:
+        """The activation function, (..., neurons) to (..., neurons).
+
+        Raises ModelError when the block has none under a known name.
+        """
         for name in _ACTIVATIONS:
             found = getattr(self.holder, name, None)
             if callable(found):

@@ -35,6 +35,6 @@ def target_logits(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean next-token cross-entropy in nats over the batch's target tokens."""
+    """Mean next-token cross-entropy in nats over the batch's target tokens, a scalar."""
     logits, targets = target_logits(model, batch)
     return nn.functional.cross_entropy(logits, targets)

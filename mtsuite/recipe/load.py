@@ -59,7 +59,7 @@ class _Loader(Reader, Scanner, Parser, Composer, Resolver):
         self._composed = self._deep = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, until the document is too large: so a huge one is refused early."""
+        """As PyYAML's.  Raises MarkedYAMLError as soon as the document is too large."""
         mark = self.peek_event().start_mark
         self._composed += 1
         if self._composed > _NODES:
@@ -111,7 +111,7 @@ def load(text: str, origin: Origin) -> Node | None:
 
 
 def resolve_plain(raw: str, place: Place) -> Scalar:
-    """A plain scalar: null, truth value, number or text."""
+    """A plain scalar: null, truth value, number or text.  Raises RecipeError at a character that no recipe may hold."""
     if problem := character_problem(raw):
         raise RecipeError(place.describe(problem))
     tag = Resolver().resolve(yaml.ScalarNode, raw, (True, False))
@@ -163,6 +163,7 @@ class _Builder:
         self._made = 0
 
     def node(self, node: yaml.Node) -> Node:
+        """A YAML node as a node with its place.  Raises RecipeError beyond the limits of size and depth."""
         place = self.origin.of(node.start_mark)
         self._made += 1
         if self._made > _NODES or len(self._open) >= _DEPTH:

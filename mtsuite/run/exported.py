@@ -36,7 +36,10 @@ def logits(
 
 
 def check_equal(row: str, own: list[Tensor], exported: list[Tensor], dtype: str) -> None:
-    """Raises MethodError when the exported model computes something else than the row's own."""
+    """Compare the row's own logits with the exported model's, lists of (1, length, vocabulary).
+
+    Raises MethodError when they differ by more than rounding.
+    """
     worst = max(
         float((a - b).abs().max()) / max(1e-9, float(a.abs().max())) for a, b in zip(own, exported, strict=True)
     )

@@ -47,7 +47,8 @@ class Learner(Protocol):
 
     def focus(self, model: nn.Module, direction: Direction | None) -> None: ...
 
-    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor: ...
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """Mean loss over the batch's target tokens, a scalar with a gradient."""
 
 
 class Log(Protocol):

@@ -52,9 +52,9 @@ def orthogonalised(
     steps: int = 5,
     eps: float = 1e-7,
 ) -> Tensor:
-    """About U V^T of a matrix U S V^T, by a quintic Newton-Schulz iteration; singular values end near one.
+    """About U V^T (rows, columns) of a matrix U S V^T (rows, columns), by a quintic Newton-Schulz iteration.
 
-    X <- a X + (b A + c A^2) X with A = X X^T, from X = matrix / ||matrix||_F.
+    Singular values end near one.  X <- a X + (b A + c A^2) X with A = X X^T, from X = matrix / ||matrix||_F.
     """
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
