@@ -89,3 +89,26 @@ def test_hooks_are_pinned() -> None:
     assert hooks["check-added-large-files"]["args"] == ["--maxkb=1000", "--enforce-all"]
     ruff = next(one["rev"] for one in repositories if "ruff" in one["repo"])
     assert f"ruff=={ruff.removeprefix('v')}" in (ROOT / "requirements-dev.lock").read_text(encoding="utf-8").split()
+
+
+def average_of(recipe: Path) -> set[str]:
+    """Averages in the BLEU tables of the results folder that bears the recipe's name; empty without such a folder."""
+    name = "-".join(recipe.relative_to(ROOT / "recipes").with_suffix("").parts)
+    table = ROOT / "results" / name / "tables" / "bleu.md"
+    rows = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
+    return {found[1] for row in rows if (found := re.search(r"\| *\W*(?:<u>)?(\d+\.\d\d)[^|]*\|$", row))}
+
+
+@pytest.mark.parametrize("recipe", sorted((ROOT / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+def test_expected_scores_are_those_of_results(recipe: Path) -> None:
+    """The header of a recipe with results says which scores to expect, and these are in the results."""
+    head = " ".join(
+        line[1:].strip() for line in recipe.read_text(encoding="utf-8").splitlines() if line.startswith("#")
+    )
+    expected = re.search(r"Expected average BLEU [^:]*: (.*)", head)
+    averages = average_of(recipe)
+    assert bool(expected) == bool(averages), "a header line 'Expected average BLEU (…): row number, …'"
+    if expected:
+        told = set(re.findall(r"(?<!at )\b\d+\.\d\d(?!\d)", expected[1]))
+        assert told
+        assert told <= averages, f"not among the averages of results: {told - averages}"
