@@ -143,7 +143,9 @@ class Artefacts:
             return list(self.seen[phase])
         path = self._folder(phase) / "seen.json"
         if not path.is_file():
-            raise MethodError(f"Phase {phase!r} trains: the directions of the text are told by probes alone.")
+            raise MethodError(
+                f"Phase {phase!r} trains: only analysis phases (Probe) record the directions of the text."
+            )
         spec = json.loads(path.read_text())
         return [Direction.parse(text) for text in spec["directions"]]
 

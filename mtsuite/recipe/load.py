@@ -170,7 +170,7 @@ class _Builder:
             raise RecipeError(place.describe(_TOO_MANY if self._made > _NODES else _TOO_DEEP))
         tag = node.tag.removeprefix(_TAG)
         if id(node) in self._open:
-            self.problems.append(Problem(place, "an alias that stands inside its own anchor"))
+            self.problems.append(Problem(place, "an alias inside its own anchor"))
             return Scalar(place, None)
         self._open.append(id(node))
         try:
@@ -212,7 +212,7 @@ class _Builder:
         items = [self.node(item) for item in node.value]
         for item in items:
             if isinstance(item, Remove):
-                self.problems.append(Problem(item.place, "!remove stands behind a key, not in a list"))
+                self.problems.append(Problem(item.place, "!remove follows a key, it cannot be in a list"))
         return Listing(place, items)
 
     def _mapping(self, node: yaml.MappingNode, place: Place, replace: bool) -> Mapping:

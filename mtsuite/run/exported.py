@@ -45,7 +45,7 @@ def check_equal(row: str, own: list[Tensor], exported: list[Tensor], dtype: str)
     )
     if not worst <= TOLERANCE[dtype]:  # a NaN is no equality either
         raise MethodError(
-            f"{row} cannot be exported: opened anew, the folder computes other logits than the model that was scored "
+            f"{row} cannot be exported: reloaded, the folder computes other logits than the model that was scored "
             f"(they differ by {worst:.2g} of the largest; rounding explains {TOLERANCE[dtype]:.0e}). Nothing was "
             "written. The method's merge() gives another model than it trained; `mtsuite translate` uses the row."
         )

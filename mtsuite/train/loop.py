@@ -191,7 +191,7 @@ def fit(
                 accelerator.backward(loss)
             elif not batch.replayed:  # replayed text may pass the frozen part of a routed method alone
                 raise MethodError(
-                    f"The loss of update {step + 1} ({batch.direction or batch.language}) depends on no trained "
+                    f"The loss of step {step + 1} ({batch.direction or batch.language}) depends on no trained "
                     "parameter: expected what trainable() names to take part in the forward pass."
                 )
             update_loss += loss.detach()
@@ -200,7 +200,7 @@ def fit(
         value = update_loss.item()
         if not math.isfinite(value):
             raise MethodError(
-                f"The loss became {value} at update {step + 1} of {settings.steps}: "
+                f"The loss became {value} at step {step + 1} of {settings.steps}: "
                 "lower the learning rate, or check the method's loss."
             )
         result.losses.append(round(value, 6))
