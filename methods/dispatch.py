@@ -40,7 +40,7 @@ class Dispatch:
 
     def __init__(self, chosen: Tensor, experts: int) -> None:
         self._tokens, self._k = chosen.shape
-        copies = chosen.flatten()
+        copies = chosen.flatten()  # (n k,): copy i is of token i // k
         self._order = copies.argsort(stable=True)
         self._back = torch.empty_like(self._order)
         self._back.scatter_(0, self._order, torch.arange(len(copies), device=copies.device))
@@ -61,7 +61,8 @@ class Dispatch:
 
     def back(self, rows: Tensor, weights: Tensor) -> Tensor:
         """sum_j weights_j row_j over the k copies of every token: rows (n k, d), weights (n, k) to (n, d)."""
-        y = _Back.apply(rows, self._order, self._back).view(self._tokens, self._k, -1)
+        y = _Back.apply(rows, self._order, self._back).view(self._tokens, self._k, -1)  # (n, k, d)
+        # (n, 1, k) times (n, k, d): the weighted sum over the k copies of a token
         return torch.bmm(weights.to(y.dtype).unsqueeze(1), y).squeeze(1)
 
 
@@ -83,6 +84,7 @@ class _Out(torch.autograd.Function):
         """The sum over a token's k copies: gradients (n k, d) to (n, d)."""
         (back,) = ctx.saved_tensors
         rows = gradients[0].index_select(0, back)
+        # (n, k, d): a token's copies side by side, added up in one order everywhere
         return rows.view(-1, ctx.k, rows.shape[-1]).sum(1), None, None, None
 
 

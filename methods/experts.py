@@ -68,7 +68,7 @@ class Mixture(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """sum_j weight_j E_j(x) over the chosen experts, for x (..., d): (..., d)."""
-        flat = x.reshape(-1, x.shape[-1])
+        flat = x.reshape(-1, x.shape[-1])  # (..., d) to tokens (n, d): each is routed by itself
         numbers, weights = self.choices(x)
         return mix(self.experts, flat, numbers, weights).reshape(x.shape).to(x.dtype)
 
@@ -76,10 +76,10 @@ class Mixture(nn.Module):
         """Numbers of the experts of every token (n, k) and what they count, c included; None and (n, experts): all."""
         with torch.autocast(x.device.type, enabled=False):  # routing is decided in float32
             routing: Routing = self.gate(x)
-            weights, numbers = routing.weights.reshape(-1, len(self.experts)), None
+            weights, numbers = routing.weights.reshape(-1, len(self.experts)), None  # (n, experts)
             if self.k < len(self.experts):
-                numbers = routing.numbers.reshape(-1, self.k)
-                weights = weights.gather(1, numbers)
+                numbers = routing.numbers.reshape(-1, self.k)  # (n, k)
+                weights = weights.gather(1, numbers)  # (n, k): of the chosen experts alone
             return numbers, self.scale * (weights if self.weighed else torch.ones_like(weights))
 
 

@@ -180,7 +180,7 @@ class LowRankMixture(Mixture):
 
     def forward(self, x: Tensor) -> Tensor:
         """y = sum_j p~_j E_j(x) over the chosen experts, for x (..., d): (..., d)."""
-        flat = x.reshape(-1, x.shape[-1])
+        flat = x.reshape(-1, x.shape[-1])  # (..., d) to tokens (n, d)
         numbers, weights = self.choices(x)
         if numbers is None:
             numbers = torch.arange(len(self.experts), device=x.device).expand_as(weights)

@@ -174,7 +174,7 @@ class WindowFeatures(Features):
         z = torch.cat([before, z], dim=1)
         reading.memory.fresh[self.layer] = z[:, 1 - self.window :].detach()
         windows = z.unfold(1, self.window, 1)  # (rows, length, r, W)
-        values: Tensor = self.spectrum(windows).flatten(2)
+        values: Tensor = self.spectrum(windows).flatten(2)  # (rows, length, r, k) to (rows, length, r k)
         return values
 
 
@@ -196,7 +196,7 @@ class PromptFeatures(Features):
             prompt = reading.prompt(x)
             phi = x.new_zeros(len(x), self.size) if prompt is None else self._spectrum(x, prompt)
         reading.memory.fresh[self.layer] = phi.detach()
-        return phi.unsqueeze(1).expand(-1, x.shape[1], -1)
+        return phi.unsqueeze(1).expand(-1, x.shape[1], -1)  # (rows, size) for every token: (rows, length, size)
 
     def _spectrum(self, x: Tensor, prompt: Tensor) -> Tensor:
         """Rows differ in length, so each has a DFT matrix of its own: (rows, length, d) to (rows, size)."""

@@ -27,9 +27,10 @@ def _logits_at(model: nn.Module, positions: Tensor) -> Iterator[None]:
 
 def target_logits(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
     """Logits (targets, vocabulary) in float32 and the target tokens (targets) of a batch."""
+    # Position t predicts token t + 1, so labels move one place to the left: (rows, length), true before a target.
     predicts = torch.zeros_like(batch.labels, dtype=torch.bool)
     predicts[:, :-1] = batch.labels[:, 1:] != IGNORED
-    with _logits_at(model, predicts):
+    with _logits_at(model, predicts):  # hidden states (rows, length, d) become (targets, d) before the output layer
         output = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
     return output.logits.float(), batch.labels[:, 1:][predicts[:, :-1]]
 

@@ -161,7 +161,7 @@ class Lab:
         with torch.inference_mode():
             output = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         logits: Tensor = output.logits
-        return logits * batch.attention_mask.unsqueeze(-1)
+        return logits * batch.attention_mask.unsqueeze(-1)  # (rows, length, 1): zero at padding
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:

@@ -58,9 +58,11 @@ def orthogonalised(
     """
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
+    x = (
+        matrix.T if tall else matrix
+    ).float()  # wide: (shorter side, longer side), so that the products below are small
     x = x / x.norm().clamp_min(eps)
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.T  # A, (shorter side, shorter side)
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.T if tall else x).to(matrix.dtype)
