@@ -153,7 +153,7 @@ class Artefacts:
         if phase not in self.folders:
             found = ", ".join(self.folders) or "none"
             raise MethodError(
-                f"Expected the result of phase {phase!r}, a probe among phases() that looks at the base model; "
+                f"Expected the result of phase {phase!r}, a Probe among phases() that analyzes the base model; "
                 f"found {found}."
             )
         return self.folders[phase]

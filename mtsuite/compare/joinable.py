@@ -39,7 +39,7 @@ def _need(folders: Sequence[Folder]) -> None:
             raise StoreError(f"{folder.results.folder} has no recipe.yaml, so it is unknown what it is a part of.")
         if "fingerprint" not in folder.results.environment.get("data", {}):
             raise StoreError(
-                f"{folder.results.folder}/environment.json has no data.fingerprint, so it cannot be told whether its "
+                f"{folder.results.folder}/environment.json has no data.fingerprint, so it is unknown whether its "
                 "data are those of the others. Run its recipe again to have it written."
             )
 

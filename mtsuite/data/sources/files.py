@@ -43,7 +43,7 @@ class Entry:
                 f"such as path/train.{{lang}}.{found}"
             )
         if self.form != "moses" and "{lang}" in self.pattern:
-            raise DataError(f"{key}: {raw!r}: a table has a column a language, so its path has no {{lang}}.")
+            raise DataError(f"{key}: {raw!r}: a table has one column per language, so its path has no {{lang}}.")
 
     def check_exists(self) -> None:
         """Raises DataError when no file at all matches the pattern."""
