@@ -80,6 +80,20 @@ RECIPES: dict[str, tuple[str | bytes, str]] = {
     "two values, one row": (
         "directions: [en-de]\nmethods: {lora: {sweep: {rank: [4, 4]}}}\n", "two of its values make the row"
     ),
+    "a value and a row behind it": (
+        "directions: [en-de]\nmethods: {lora: {sweep: {rank: [4, 8]}}, lora-rank-8: {use: lora}}\n",
+        "makes the row 'lora-rank-8', and there is a row of that name",
+    ),
+    "a value and a row before it": (
+        "directions: [en-de]\nmethods: {lora-rank-8: {use: lora}, lora: {sweep: {rank: [4, 8]}}}\n",
+        "makes the row 'lora-rank-8', and there is a row of that name",
+    ),
+    "a region that is none": (
+        "directions: [en_XX-de]\nmethods: {zero-shot: }\n", "the region XX stands for none; write 'en'."
+    ),
+    "a language in two spellings": (
+        "directions: [en-zh, zho-en]\nmethods: {zero-shot: }\n", "directions[1]: zh in en-zh and zho in zho-en are"
+    ),
 }  # fmt: skip
 
 

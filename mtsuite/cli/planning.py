@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from mtsuite.cli.terminal import escaped, make_console
 from mtsuite.errors import shortened
 
 if TYPE_CHECKING:
+    from mtsuite.plan.graph import Job
     from mtsuite.plan.planned import Planned
     from mtsuite.recipe.schema import ReadRecipe
     from mtsuite.run.store import Store
@@ -108,6 +110,27 @@ def tell_leaving(results: Path, read: ReadRecipe) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def tell_ahead(
+    read: ReadRecipe,
+    planned: Planned,
+    done: Callable[[Job], bool] = lambda _: False,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Say before the first job what will be missing from the table, and what the hub will not give.
+
+    ``offline``: the hub is not asked.  Raises RecipeError where without it nothing can run.
+    """
+    from mtsuite.plan.comet import not_read
+    from mtsuite.plan.hub import check_hub
+
+    told = [f"{name}: {problem}" for name in planned.comet if (problem := not_read(name, planned.recipe))]
+    told += [] if offline else check_hub(read, planned, done)
+    for text in [] if quiet else told:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
 
 
 def tell_pretraining(planned: Planned, store: Store) -> None:
