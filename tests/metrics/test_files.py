@@ -222,6 +222,25 @@ def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
     fails(tmp_path, "Unknown significance test 'boot'", test=PairedTest("boot"))
 
 
+@pytest.mark.parametrize(
+    ("direction", "metric", "notes"),
+    [
+        ("en-th", "BLEU", 1),
+        ("en-tha_Thai", "BLEU-paper", 1),
+        ("en-th", "chrF", 0),
+        ("en-de", "BLEU", 0),
+        ("th-en", "BLEU", 0),
+    ],
+)
+def test_bleu_into_a_language_without_blanks_has_a_note(
+    direction: str, metric: str, notes: int, tmp_path: Path
+) -> None:
+    paths = put(tmp_path, ref=REFERENCES, good=SYSTEM)
+    found = score_files([paths["good"]], paths["ref"], None, direction, [metric])
+    assert len(found.notes) == notes
+    assert all("BLEU means little into Thai" in note for note in found.notes)
+
+
 REAL = {
     "en": ["The committee published its annual report.", "Nobody knows what happened."],
     "de": ["Der Ausschuss veröffentlichte seinen Jahresbericht.", "Niemand weiß, was geschehen ist."],
