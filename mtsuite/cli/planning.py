@@ -96,12 +96,16 @@ def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
 
 @contextmanager
 def _no_collection() -> Iterator[None]:
-    """No search for garbage meanwhile: imports make hardly any, and looking for it is a fifth of their time."""
+    """No search for garbage meanwhile: imports make hardly any, and looking for it is a fifth of their time.
+
+    What is there then stays for good and is not looked through again, nor when the process ends.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was:
             gc.enable()
 
