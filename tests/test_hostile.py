@@ -88,6 +88,8 @@ RECIPES: dict[str, tuple[str | bytes, str]] = {
         "directions: [en-de]\nmethods: {lora-rank-8: {use: lora}, lora: {sweep: {rank: [4, 8]}}}\n",
         "makes the row 'lora-rank-8', and there is a row of that name",
     ),
+    "sentences": (ROWS + "data: {text: {train_sentences: 10000000000}}\n", "train_sentences: must be at most"),
+    "new tokens": (ROWS + "translate: {max_new_tokens: 99999999999}\n", "translate.max_new_tokens: must be at most"),
     "a region that is none": (
         "directions: [en_XX-de]\nmethods: {zero-shot: }\n", "the region XX stands for none; write 'en'."
     ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mtsuite.cli.terminal import escaped, make_console
-from mtsuite.errors import shortened
+from mtsuite.errors import MTSuiteError, shortened
 
 if TYPE_CHECKING:
     from mtsuite.plan.graph import Job
@@ -91,7 +91,11 @@ def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
     with prints_aside(), _no_collection():
         from mtsuite.plan.build import make_plan
 
-        return make_plan(read, offline=offline)
+        try:
+            return make_plan(read, offline=offline)
+        except MTSuiteError as error:
+            error.exit_code = 2  # nothing has run
+            raise
 
 
 @contextmanager
