@@ -154,8 +154,8 @@ def _module_from_file(path: Path, _stamp: tuple[int, int]) -> ModuleType:
 def _no_sudden_end() -> Iterator[None]:
     """``os._exit`` in a file that is imported is an error of that file; else the command would end without a word."""
 
-    def refuse(code: int) -> NoReturn:
-        raise SystemExit(f"os._exit({code})")
+    def refuse(status: int) -> NoReturn:
+        raise SystemExit(f"os._exit({status})")
 
     ends = os._exit
     os._exit = refuse
