@@ -127,3 +127,16 @@ def test_files(case: str, role: str, here: Path, verb: Verb) -> None:
     assert "junk.txt" in answer.text
     assert "Traceback" not in answer.text
     assert "a bug of mtsuite" not in answer.text
+
+
+@pytest.mark.parametrize("role", ["--hypotheses", "--references", "--sources"])
+def test_a_file_that_is_read_is_not_written(role: str, here: Path, verb: Verb) -> None:
+    files = {"--hypotheses": "h.txt", "--references": "r.txt", "--sources": "s.txt"}
+    for name in files.values():
+        (here / name).write_text(f"eins {name}\n")
+    (here / "link.txt").symlink_to(files[role])
+    words = [word for pair in files.items() for word in pair]
+    for output in (files[role], f"./{files[role]}", "link.txt"):
+        answer = verb("score", *words, "--direction", "en-de", "--metrics", "chrF", "--output", output)
+        assert (answer.code, "it is read from" in answer.text) == (2, True), answer.text
+        assert (here / files[role]).read_text() == f"eins {files[role]}\n"
