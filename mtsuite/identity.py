@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+_WITH_DOCSTRING = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 # Hooks of the contract that change no trained weight and no translation.
 _TELLING = frozenset({"charts", "check", "mark", "merge", "note", "planned_parameters", "remarks"})
 
@@ -95,14 +97,21 @@ def _stamp(file: Path) -> tuple[int, int]:
 @functools.lru_cache(maxsize=256)
 def _parsed(file: Path, _stamp: tuple[int, int]) -> _Code:
     tree = ast.parse(file.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+    found: set[str] = set()
+    todo: list[ast.AST] = [tree]
+    while todo:  # one way through the tree: what a node loses is gone before its children's turn comes
+        node = todo.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+            continue
+        if isinstance(node, _WITH_DOCSTRING):
             _without_docstring(node)
         if isinstance(node, ast.ClassDef):
             node.body = [s for s in node.body if not (isinstance(s, ast.FunctionDef) and s.name in _TELLING)]
-        if isinstance(node, ast.Call):
+        elif isinstance(node, ast.Call):
             node.keywords = [k for k in node.keywords if k.arg != "description"]
-    names = frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+        todo += ast.iter_child_nodes(node)
+    names = frozenset(found)
     tree.body = [s for s in tree.body if not _idle_import(s, names)]
     return _Code(ast.dump(tree), names)
 

@@ -31,6 +31,30 @@ def safe_name(name: str) -> str:
     return f"{_within(readable, 120)}-{mark}"
 
 
+class Names:
+    """File names of one folder that are composed of several names: no two of them meet.
+
+    ``a-b`` with ``c`` and ``a`` with ``b-c`` are both ``a-b-c``.  The first keeps the name; a later one, also one that
+    only letter case or normal form tells from an earlier one, gets a number behind it.
+    """
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def free(self, name: str) -> str:
+        """The name, or the first numbered form of it that is not in use; it is in use from now on."""
+        found, number = name, 1
+        while _folded(found) in self._used:
+            number += 1
+            found = f"{name}-{number}"
+        self._used.add(_folded(found))
+        return found
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
+
+
 def _within(text: str, limit: int) -> str:
     """The text cut to so many bytes of UTF-8."""
     return text.encode("utf-8", "ignore")[:limit].decode("utf-8", "ignore")

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 
@@ -142,11 +142,27 @@ def _module_from_file(path: Path, _stamp: tuple[int, int]) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _no_sudden_end():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+@contextlib.contextmanager
+def _no_sudden_end() -> Iterator[None]:
+    """``os._exit`` in a file that is imported is an error of that file; else the command would end without a word."""
+
+    def refuse(status: int) -> NoReturn:
+        raise SystemExit(f"os._exit({status})")
+
+    ends = os._exit
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = ends
 
 
 def _from_file(use: str) -> type[Method]:

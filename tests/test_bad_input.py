@@ -152,24 +152,24 @@ def corpus(small: Path) -> Path:
 def test_missing_file(corpus: Path, verb: Verb) -> None:
     (corpus / "train.de").unlink()
     (corpus / "train.en").unlink()
-    says(verb("validate", "small.yaml"), 1, "data.text.train[0]", "train.{lang}", "holds test.de, test.en, valid.de")
+    says(verb("validate", "small.yaml"), 2, "data.text.train[0]", "train.{lang}", "holds test.de, test.en, valid.de")
 
 
 def test_direction_that_the_files_cannot_serve(corpus: Path, verb: Verb) -> None:
     answer = verb("validate", "small.yaml", "--set", "directions=[en-de, en-fr]")
-    says(answer, 1, "Direction en-fr", "data.text.train", "Pairs there: de-en")
+    says(answer, 2, "Direction en-fr", "data.text.train", "Pairs there: de-en")
 
 
 def test_direction_that_the_microworld_cannot_serve(small: Path, verb: Verb) -> None:
     says(
-        verb("validate", "small.yaml", "--set", "directions=[en-de, en-fr]"), 1, "en-fr", "'fr'", "data.text.languages"
+        verb("validate", "small.yaml", "--set", "directions=[en-de, en-fr]"), 2, "en-fr", "'fr'", "data.text.languages"
     )
 
 
 def test_missing_environment_variable(corpus: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MY_CORPORA", raising=False)
     answer = verb("validate", "small.yaml", "--set", "data.text.train=['$MY_CORPORA/train.{lang}']")
-    says(answer, 1, "data.text.train[0]", "MY_CORPORA", "not set", "export MY_CORPORA=")
+    says(answer, 2, "data.text.train[0]", "MY_CORPORA", "not set", "export MY_CORPORA=")
 
 
 def _empty(folder: Path) -> None:
@@ -203,7 +203,7 @@ def _blank_test(folder: Path) -> None:
 )
 def test_damaged_files(break_it: Callable[[Path], None], parts: tuple[str, ...], corpus: Path, verb: Verb) -> None:
     break_it(corpus)
-    says(verb("run", "small.yaml", "--jobs", "1"), 1, *parts)
+    says(verb("run", "small.yaml", "--jobs", "1"), 2, *parts)
 
 
 def test_test_sentences_in_the_training_text_are_reported(corpus: Path, miniature: Miniature, verb: Verb) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import socket
 import subprocess
@@ -243,6 +244,50 @@ def test_translate_gives_what_the_run_gave(miniature: Miniature, here: Path, ver
     )  # fmt: skip
     assert missing.code == 1
     assert "no.txt" in missing.err
+
+
+def test_translate_keeps_blank_lines_and_writes_where_it_is_told(
+    miniature: Miniature, here: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = ("translate", str(miniature.recipe), "--method", "zero-shot", "--direction", "en-de", "-o",
+            str(miniature.results))  # fmt: skip
+    source = (miniature.results / "translations/source-copy/0/all/en-de.txt").read_text().split("\n")[0]
+    (here / "in.txt").write_text(f"\n{source}\n   \n{source}\n\n")
+    answer = verb(*head, "--input", "in.txt", "--output", "out.txt")
+    lines = (here / "out.txt").read_text().split("\n")
+    assert (answer.code, answer.out, "Written: out.txt" in answer.err) == (0, "", True), answer.text
+    assert len(lines) == 6
+    assert lines[1] == lines[3] != ""
+    assert [lines[0], lines[2], lines[4], lines[5]] == [""] * 4
+    before = (here / "out.txt").read_bytes()
+    refused = verb(*head, "--input", "in.txt", "--output", "out.txt")
+    assert (refused.code, "exists already" in refused.text, "--overwrite" in refused.text) == (2, True, True)
+    assert (here / "out.txt").read_bytes() == before
+    for text, start in ((b"\n", ""), (f"{source}\r\n".encode(), lines[1])):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+        assert verb(*head, "--output", "out.txt", "--overwrite").code == 0
+        assert (here / "out.txt").read_text() == f"{start}\n"
+    assert verb(*head, "--input", "in.txt", "--output", "no/out.txt").code == 2
+    (here / "empty.txt").write_bytes(b"")
+    assert verb(*head, "--input", "empty.txt").out == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        (b"one\nM\xfcller\n", "standard input, line 2: not UTF-8"),
+        ("one\n".encode("utf-16"), "standard input is UTF-16"),
+        (b"a\0b\n", "standard input, line 1: a zero character"),
+        (b"one\n" + b"long " * 200_000, "line 2 of the text: a segment of 999,999 characters"),
+    ],
+)
+def test_translate_refuses_what_is_no_text(
+    text: bytes, part: str, miniature: Miniature, here: Path, verb: Verb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(text), encoding="utf-8"))
+    answer = verb("translate", str(miniature.recipe), "--method", "zero-shot", "--direction", "en-de", "-o",
+                  str(miniature.results))  # fmt: skip
+    assert (answer.code, part in answer.text, answer.out) == (1, True, ""), answer.text
 
 
 def readme_translations(folder: Path, sources: list[str], monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -80,6 +80,22 @@ RECIPES: dict[str, tuple[str | bytes, str]] = {
     "two values, one row": (
         "directions: [en-de]\nmethods: {lora: {sweep: {rank: [4, 4]}}}\n", "two of its values make the row"
     ),
+    "a value and a row behind it": (
+        "directions: [en-de]\nmethods: {lora: {sweep: {rank: [4, 8]}}, lora-rank-8: {use: lora}}\n",
+        "makes the row 'lora-rank-8', and there is a row of that name",
+    ),
+    "a value and a row before it": (
+        "directions: [en-de]\nmethods: {lora-rank-8: {use: lora}, lora: {sweep: {rank: [4, 8]}}}\n",
+        "makes the row 'lora-rank-8', and there is a row of that name",
+    ),
+    "sentences": (ROWS + "data: {text: {train_sentences: 10000000000}}\n", "train_sentences: must be at most"),
+    "new tokens": (ROWS + "translate: {max_new_tokens: 99999999999}\n", "translate.max_new_tokens: must be at most"),
+    "a region that is none": (
+        "directions: [en_XX-de]\nmethods: {zero-shot: }\n", "the region XX stands for none; write 'en'."
+    ),
+    "a language in two spellings": (
+        "directions: [en-zh, zho-en]\nmethods: {zero-shot: }\n", "directions[1]: zh in en-zh and zho in zho-en are"
+    ),
 }  # fmt: skip
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtsuite.names import safe_name
+from mtsuite.names import Names, safe_name
 from mtsuite.report.text import slug
 
 HARD = [
@@ -58,3 +58,10 @@ def test_the_name_can_be_read() -> None:
     assert safe_name("wmt14/full").startswith("wmt14-full-")
     assert safe_name("新闻").startswith("新闻-")
     assert [slug(name) for name in ("BLEU", "chrF++", "COMET")] == ["bleu", "chrf++", "comet"]
+
+
+def test_names_made_of_several_do_not_meet() -> None:
+    names = Names()
+    asked = ["a-b-c", "a-b-c", "A-b-c", "é", "e\u0301", "É", "a-b-c-2", "x"]
+    assert [names.free(name) for name in asked] == [
+        "a-b-c", "a-b-c-2", "A-b-c-3", "é", "e\u0301-2", "É-3", "a-b-c-2-2", "x"]  # fmt: skip

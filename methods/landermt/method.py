@@ -88,6 +88,13 @@ class LANDeRMT(Method):
                 f"config.min_pairs: {config.min_pairs} directions are to agree on a layer, but there are "
                 f"{len(directions)}; set min_pairs to {len(directions)} or less."
             )
+        for d in directions:
+            if "-" in d.source + d.target:
+                raise MethodError(
+                    f"directions: neurons belong to languages by their codes, and a hyphen parts two of them; found "
+                    f"{str(d)!r}. Write script and region with underscores, here and in names of files and columns: "
+                    f"{d.source.replace('-', '_')}-{d.target.replace('-', '_')}."
+                )
         one_kind = config.epsilon == 1.0 or (config.epsilon == 0.0 and config.detector != "lape")
         if config.car_assign == "literal" and config.car_gain != "anchored" and one_kind:
             kind = "specific" if (config.epsilon == 1.0) == (config.sort == "asc") else "general"

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mtsuite.cli.terminal import escaped, make_console
-from mtsuite.errors import shortened
+from mtsuite.errors import MTSuiteError, shortened
 
 if TYPE_CHECKING:
+    from mtsuite.plan.graph import Job
     from mtsuite.plan.planned import Planned
     from mtsuite.recipe.schema import ReadRecipe
     from mtsuite.run.store import Store
@@ -82,11 +86,32 @@ def planned_for(read: ReadRecipe, *, offline: bool = False) -> Planned:
 
     ``offline``: what would have to be downloaded counts as lacking.
     """
-    from mtsuite.plan.build import make_plan
     from mtsuite.run.aside import prints_aside
 
-    with prints_aside():
-        return make_plan(read, offline=offline)
+    with prints_aside(), _no_collection():
+        from mtsuite.plan.build import make_plan
+
+        try:
+            return make_plan(read, offline=offline)
+        except MTSuiteError as error:
+            error.exit_code = 2  # nothing has run
+            raise
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for garbage meanwhile: imports make hardly any, and looking for it is a fifth of their time.
+
+    What is there then stays for good and is not looked through again, nor when the process ends.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was:
+            gc.enable()
 
 
 def tell_leaving(results: Path, read: ReadRecipe) -> None:
@@ -108,6 +133,27 @@ def tell_leaving(results: Path, read: ReadRecipe) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def tell_ahead(
+    read: ReadRecipe,
+    planned: Planned,
+    done: Callable[[Job], bool] = lambda _: False,
+    *,
+    offline: bool = False,
+    quiet: bool = False,
+) -> None:
+    """Say before the first job what will be missing from the table, and what the hub will not give.
+
+    ``offline``: the hub is not asked.  Raises RecipeError where without it nothing can run.
+    """
+    from mtsuite.plan.comet import not_read
+    from mtsuite.plan.hub import check_hub
+
+    told = [f"{name}: {problem}" for name in planned.comet if (problem := not_read(name, planned.recipe))]
+    told += [] if offline else check_hub(read, planned, done)
+    for text in [] if quiet else told:
+        make_console(stderr=True).print(f"note: {escaped(text)}", highlight=False, soft_wrap=True)
 
 
 def tell_pretraining(planned: Planned, store: Store) -> None:

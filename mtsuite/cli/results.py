@@ -122,7 +122,7 @@ def score(
     from mtsuite.report.files_table import files_as
 
     kind = known_format(format_)
-    check_output(output)
+    check_output(output, [*hypotheses, *references, sources])
     more = [code.strip() for code in languages.split(",") if code.strip()]
     if more and not failures:
         raise typer.BadParameter("only --failures asks for languages; give both", param_hint="--languages")

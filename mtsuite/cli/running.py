@@ -25,6 +25,7 @@ from mtsuite.cli.planning import (
     read_selected,
     results_folder,
     store_root,
+    tell_ahead,
     tell_broken,
     tell_leaving,
     tell_pretraining,
@@ -62,6 +63,7 @@ def run(
     store = Store(store_root(results))
     check_folder(results)
     planned = planned_for(read, offline=offline)
+    tell_ahead(read, planned, lambda job: store.is_done(job.key, job.kind), offline=offline, quiet=quiet)
     if not quiet:
         tell_leaving(results, read)
         tell_pretraining(planned, store)
@@ -117,8 +119,10 @@ def plan(
 
 def validate(recipe: RecipeArgument, set_: SetOption = None, verbose: VerboseOption = False) -> None:
     """Check a recipe: keys, types, methods and their configurations, files, directions. Nothing runs."""
-    planned = planned_for(read_selected(recipe, set_))
+    read = read_selected(recipe, set_)
+    planned = planned_for(read)
     tell_broken(planned, verbose)
+    tell_ahead(read, planned)
     make_console().print(
         f"{recipe}: fine. {len(planned.recipe.methods)} rows, {len(planned.recipe.directions)} directions, "
         f"{len(planned.plan)} jobs."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,8 @@ def known_format(word: str) -> str:
     return word
 
 
-def check_output(output: Path | None) -> None:
-    """Say before anything is computed that a file cannot be written where ``--output`` puts it."""
+def check_output(output: Path | None, inputs: Iterable[Path | None] = ()) -> None:
+    """Say before anything is computed that a file cannot be written where ``--output`` puts it, or is an input."""
     if output is None:
         return
     from mtsuite.recipe.paths import path_problem
@@ -56,9 +57,15 @@ def check_output(output: Path | None) -> None:
         problem = "it is a folder"
     if problem is None and not output.absolute().parent.is_dir():
         problem = f"there is no folder {output.parent}"
+    if problem is None and output.exists() and any(one is not None and _is_same(one, output) for one in inputs):
+        problem = "it is read from; choose another file"
     if problem is not None:
         raise typer.BadParameter(f"expected a file to write, found {shortened(str(output))}: {problem}",
                                  param_hint="--output")  # fmt: skip
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)
 
 
 def put_text(text: str, output: Path | None) -> None:

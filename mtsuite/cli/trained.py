@@ -27,7 +27,7 @@ def translate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the --output file when it exists.")] = False,
 ) -> None:
     """Translate text with a method that a run has trained; a blank line stays one."""
-    from mtsuite.data.text import read_lines
+    from mtsuite.data.text import read_lines, read_stream
     from mtsuite.run.aside import prints_aside
     from mtsuite.run.store import Store
     from mtsuite.run.translate import translate_lines
@@ -38,7 +38,7 @@ def translate(
                                  param_hint="--output")  # fmt: skip
     read, results = trained_recipe(recipe, set_, output_dir)
     store = Store(store_root(results))
-    lines = read_lines(text) if text is not None else (line.rstrip("\r\n") for line in sys.stdin)
+    lines = read_lines(text) if text is not None else read_stream(sys.stdin.buffer)
     with prints_aside():
         translations = translate_lines(planned_for(read), store, method, direction, lines, seed)
     put_text("".join(line + "\n" for line in translations), output)

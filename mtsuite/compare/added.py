@@ -8,10 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mtsuite.compare.again import csv_bytes, statistics_files
 from mtsuite.data.direction import Direction
+from mtsuite.data.microworld.recognise import is_of_microworld
 from mtsuite.errors import MetricError, StoreError
 from mtsuite.metrics.base import Metric
 from mtsuite.metrics.files import named_metrics
@@ -74,13 +73,12 @@ def _check_comet(results: Results, metric: Metric, comet: Mapping[str, Any]) -> 
     """The embedded COMET knows the microworld alone."""
     if not metric.name.startswith("COMET") or comet.get("checkpoint", "embedded") != "embedded":
         return
-    tree = yaml.safe_load(results.recipe) or {}
-    source = (((tree.get("data") or {}).get("text") or {}).get("source")) if isinstance(tree, Mapping) else None
-    if source != "microworld":
-        raise MetricError(
-            "The embedded COMET was made for the microworld and says nothing about other text: name a checkpoint with "
-            "--comet, such as Unbabel/wmt22-comet-da."
-        )
+    for (direction, test_set), text in results.segments.items():
+        if not is_of_microworld(Direction.parse(direction).source, text.sources):
+            raise MetricError(
+                f"The embedded COMET was made for the microworld and says nothing about other text, such as {test_set} "
+                f"{direction}: name a checkpoint with --comet, such as Unbabel/wmt22-comet-da."
+            )
 
 
 def _scored(results: Results, metrics: Sequence[Metric]) -> tuple[list[Score], dict[tuple[str, str], Segments]]:

@@ -58,9 +58,11 @@ class Direction(NamedTuple):
 def equal_prompts(directions: Iterable[Direction]) -> str | None:
     """What is wrong with directions that a prompt cannot tell apart; None where it can tell all of them apart.
 
-    So are en-zh and en-zho, and a direction whose two sides have one name (nb-nob).
+    So are en-zh and en-zho, and a direction whose two sides have one name (nb-nob).  A language has one code: with
+    en-zh and zho-en, methods that keep something per language would take it for two.
     """
     seen: dict[tuple[str, str], Direction] = {}
+    spelled: dict[str, tuple[str, Direction]] = {}
     for direction in directions:
         source, target = direction.names
         if source == target:
@@ -71,6 +73,12 @@ def equal_prompts(directions: Iterable[Direction]) -> str | None:
                 f"{other} and {direction} have the same prompts: both are from {source} to {target}. Keep one of them, "
                 f"or add the script or region that sets them apart (zh_Hant, pt_BR)."
             )
+        for code, name in zip(direction, direction.names, strict=True):
+            first, where = spelled.setdefault(name, (code, direction))
+            if first != code:
+                return (
+                    f"{first} in {where} and {code} in {direction} are one language, {name}: write one code everywhere."
+                )
     return None
 
 

@@ -119,6 +119,8 @@ LANGUAGES: dict[str, Language] = {
     for code, name, family, script in (line.split() for line in _PINNED.strip().splitlines())
 }
 
+_NO_REGION = ("XX", "ZZ")  # mBART's en_XX; what CLDR calls an unknown region
+
 # ISO 15924 codes of scripts that are one writing system here, or that CLDR names after a language.
 _SCRIPTS = {
     "Hans": "Han", "Hant": "Han", "Hani": "Han", "Hanb": "Han", "Jpan": "Japanese", "Hrkt": "Japanese",
@@ -171,6 +173,8 @@ def _looked_up(code: str) -> Language:
             f"region where they matter: de, deu, zh_Hant, pt_BR, zho_Hans.{_nearest(code)}"
         )
     found = langcodes.get(code)
+    if found.territory in _NO_REGION:
+        raise DataError(f"{code!r}: the region {found.territory} stands for none; write {_without_region(code)!r}.")
     parts = (("language", found.language, _known_language), ("script", found.script, _known_script),
              ("region", found.territory, _known_region))  # fmt: skip
     for what, part, known in parts:
@@ -203,7 +207,11 @@ def _known_script(part: str) -> bool:
 def _known_region(part: str) -> bool:
     import langcodes
 
-    return part != "ZZ" and not langcodes.Language.make(territory=part).territory_name().startswith("Unknown")
+    return not langcodes.Language.make(territory=part).territory_name().startswith("Unknown")
+
+
+def _without_region(code: str) -> str:
+    return re.sub(rf"[-_](?:{'|'.join(_NO_REGION)})(?![A-Za-z0-9])", "", code, count=1, flags=re.IGNORECASE)
 
 
 def _likely_script(tag: Any) -> str | None:

@@ -104,6 +104,26 @@ def segments(data: Mapping[str, Any], direction: Direction, test_set: str, folde
     return _tests(source, direction, test_set) if test_set in source.test_entries else None
 
 
+def first_pairs(
+    data: Mapping[str, Any], direction: Direction, folder: Path | str = ".", *, count: int
+) -> list[tuple[str, str]]:
+    """The first training pairs (source, target) with two sides, of text that is on this machine; else none.
+
+    Of the microworld they are validation pairs: of training text all would have to be made.  Raises DataError as
+    `check_text` does.
+    """
+    source = open_source(data, [direction], folder)
+    if isinstance(source, MicroworldSource):
+        found = source.valid(direction.pair)
+    elif isinstance(source, FilesSource):
+        found = source.train(direction.pair)
+    else:
+        return []
+    both = ((first, second) for first, second in found if first and second)
+    swap = direction.pair != tuple(direction)
+    return [(second, first) if swap else (first, second) for first, second in islice(both, count)]
+
+
 def _of(pair: Pair, sets: Mapping[str, dict[str, int]]) -> dict[str, dict[str, int | None]]:
     return {text: dict(found) for text, found in sets.items() if Direction.parse(text).pair == pair}
 

@@ -107,6 +107,31 @@ def read_raw_lines(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: not a complete gzip file (after line {number}): {error}.") from None
 
 
+def read_stream(stream: IO[bytes], name: str = "standard input") -> Iterator[str]:
+    """The segments of text that comes through a pipe, one a line, as `read_lines` gives those of a file.
+
+    Raises DataError, with the line, for bytes that are not UTF-8, another encoding and a zero character.
+    """
+    for number, raw in enumerate(stream, start=1):
+        if number == 1:
+            for mark, encoding in _WIDE.items():
+                if raw.startswith(mark):
+                    raise DataError(
+                        f"{name} is {encoding} (it starts with the byte-order mark {mark.hex(' ')}); text is read as "
+                        f"UTF-8. Convert it: `iconv -f {encoding.lower()} -t utf-8`."
+                    )
+            raw = raw.removeprefix(_BOM)
+        if b"\0" in raw:
+            raise DataError(f"{name}, line {number}: a zero character, which no text has.")
+        try:
+            yield one_line(raw.decode("utf-8"))
+        except UnicodeDecodeError as error:
+            raise DataError(
+                f"{name}, line {number}: not UTF-8 at byte {error.start + 1} of the line "
+                f"(0x{raw[error.start]:02x}). Convert it, for instance with `iconv -f latin1 -t utf-8`."
+            ) from None
+
+
 _COUNTED: dict[tuple[str, int, int], int] = {}  # by file, size and time of change
 
 

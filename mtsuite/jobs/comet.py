@@ -30,19 +30,24 @@ SCORES = "scores.json"
 def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context: JobContext) -> dict[str, Any]:
     """Write ``scores.json``: the scores of every text's segments (0–100) by the key of its translate job.
 
-    A COMET that cannot run (missing package, unreadable checkpoint, no network) is no failure: its reason is written
-    instead, and the summary asks for another try in the next run.  A file of scores that is wrong is one: MetricError.
+    Where the specification has a ``problem``, some texts are none of this checkpoint's, and it is written beside the
+    scores.  A COMET that cannot run (missing package, unreadable checkpoint, no network) is no failure: its reason is
+    written instead, and the summary asks for another try in the next run.  A file of scores that is wrong is one:
+    MetricError.
     """
-    texts = _texts(spec, inputs)
+    written: dict[str, Any] = {"signature": "", "texts": {}}
+    summary: dict[str, Any] = {"texts": 0}
     if "files" in spec:
-        written, summary = _from_files(spec, texts)
-    else:
+        written, summary = _from_files(spec, _texts(spec, inputs))
+    elif spec["texts"]:
         for name in [name for name in context.cache if name.startswith("model:")]:
             del context.cache[name]  # the memory of translation models is the checkpoint's now
         try:
-            written, summary = _computed(spec, texts, context)
+            written, summary = _computed(spec, _texts(spec, inputs), context)
         except MetricError as error:
             written, summary = {"problem": str(error)}, {INCOMPLETE: str(error)}
+    if "problem" in spec:
+        written["problem"] = ". ".join(filter(None, [written.get("problem", ""), spec["problem"]]))
     (output / SCORES).write_text(json.dumps({"metric": spec["metric"], **written}) + "\n", encoding="utf-8")
     return summary
 

@@ -9,8 +9,10 @@ from typing import Any
 
 from mtsuite.data.direction import Direction, equal_prompts
 from mtsuite.data.languages import language
+from mtsuite.data.microworld.recognise import is_of_microworld
 from mtsuite.errors import DataError, MetricError, did_you_mean
 from mtsuite.metrics.base import Metric, MetricResult
+from mtsuite.metrics.comet import Comet
 from mtsuite.metrics.failures import Failures, failures
 from mtsuite.metrics.intervals import LEVEL, Interval, interval
 from mtsuite.metrics.registry import make_metrics, metric_names
@@ -120,6 +122,8 @@ def score_files(
         + [("Sources", file) for file in ([source] if source else [])]
         + [("Hypotheses", file) for file in files]
     )
+    if source is not None and any(isinstance(metric, Comet) and metric.checkpoint == "embedded" for metric in made):
+        _check_embedded(parsed, source)
     lines = list(source.lines) if source is not None else [""] * len(reference[0].lines)
     systems = []
     for name, file in zip(named, files, strict=True):
@@ -146,6 +150,15 @@ def score_files(
         warnings=tuple(_warnings(files, reference, source)),
         notes=tuple(_notes(parsed, made, compared)),
     )
+
+
+def _check_embedded(direction: Direction, source: SegmentFile) -> None:
+    """The embedded COMET knows the microworld alone."""
+    if not is_of_microworld(direction.source, source.lines):
+        raise MetricError(
+            f"The embedded COMET was made for the microworld and says nothing about other text, such as that of "
+            f"{source.path}: name a checkpoint with --comet, such as Unbabel/wmt22-comet-da."
+        )
 
 
 def _notes(direction: Direction, metrics: Sequence[Metric], systems: Sequence[Scored]) -> list[str]:

@@ -37,7 +37,8 @@ def read_segment_file(path: Path) -> SegmentFile:
     """Read UTF-8 text (``.gz`` too).
 
     A byte-order mark is skipped with a warning, CR before the line feed is dropped.  Raises MetricError for a missing
-    or damaged file, for one without lines, and, with the line's number, for bytes that are not UTF-8 text.
+    or damaged file, for one without lines or whose lines end in CR alone, and, with the line's number, for bytes that
+    are not UTF-8 text.
     """
     data = _bytes(path)
     if not data:
@@ -61,7 +62,13 @@ def read_segment_file(path: Path) -> SegmentFile:
         except UnicodeDecodeError as error:
             what = f"byte {error.start + 1} of the line (0x{line[error.start]:02x}) is not UTF-8"
             raise MetricError(_convert(path, number, what, "latin1")) from None
-    if any(b"\r" in line.rstrip(b"\r") for line in raw):
+    returns, feeds = sum(line.rstrip(b"\r").count(b"\r") for line in raw), data.count(b"\n")
+    if returns > feeds:
+        raise MetricError(
+            f"{path}: lines must end with a line feed; found {returns} carriage returns without one and {feeds} line "
+            f"feeds. Convert the line ends: `tr '\\r' '\\n' < {path.name} > {path.stem}.lf{path.suffix}`."
+        )
+    if returns:
         first = next(number for number, line in enumerate(raw, start=1) if b"\r" in line.rstrip(b"\r"))
         warnings.append(f"{path}, line {first}: a carriage return inside a line does not end it; only line feeds do.")
     return SegmentFile(path, tuple(lines), tuple(warnings))

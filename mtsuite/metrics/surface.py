@@ -36,9 +36,10 @@ def missing_tokenizer(languages: Iterable[str]) -> str | None:
         tokenizer = language(code).bleu_tokenizer
         lacking = [package for package in _PACKAGES.get(tokenizer, ()) if find_spec(package) is None]
         if lacking:
+            packages = f"packages {' and '.join(lacking)} are" if len(lacking) > 1 else f"package {lacking[0]} is"
             return (
-                f"BLEU into {language(code).name} ({code}) needs the tokenizer {tokenizer}, and the package "
-                f"{' and '.join(lacking)} is not installed: pip install '{_EXTRA[tokenizer]}' (both Asian tokenizers: "
+                f"BLEU into {language(code).name} ({code}) needs the tokenizer {tokenizer}, and the {packages} "
+                f"not installed: pip install '{_EXTRA[tokenizer]}' (both Asian tokenizers: "
                 f"pip install 'mtsuite[asian]')."
             )
     return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, comet_identity, file_digest
-from mtsuite.plan.pattern import fill, of_text
+from mtsuite.plan.pattern import fill, of_text, told_apart
 from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import Comet, Recipe
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mtsuite.plan.planned import Line, Planned
 
 COMET = "COMET"
+_PLACEHOLDERS = ("method", "seed", "trained_on", "direction", "testset")
 _FIRST = 8.0  # seconds until a checkpoint is there
 _SEGMENTS = 500  # of a test set whose size is not known yet
 _SECONDS = {"embedded": 0.0003}  # a segment of a table, on two cores (benchmarks/comet_batch.py)
@@ -29,6 +30,28 @@ def comet_settings(recipe: Recipe) -> dict[str, Comet]:
     return {name: known[name] for name in recipe.metrics.names if name in known}
 
 
+def not_read(name: str, recipe: Recipe) -> str:
+    """Why a column has no scores of some texts: the embedded checkpoint knows the microworld alone.  Else empty."""
+    settings = comet_settings(recipe)[name]
+    if settings.checkpoint != "embedded" or settings.scores is not None:
+        return ""
+    if recipe.data.text.source != "microworld":
+        text = f"data.text.source is {recipe.data.text.source}"
+    elif recipe.data.sacrebleu.sets:
+        text = f"not of {' and '.join(recipe.data.sacrebleu.sets)}"
+    else:
+        return ""
+    key = "metrics.comet" if name == COMET else f"metrics.more_comet.{name}"
+    return (
+        f"the embedded checkpoint knows the microworld alone and scores no other text ({text}). Name another with "
+        f"{key}.checkpoint, such as Unbabel/wmt22-comet-da"
+    )
+
+
+def _is_of_microworld(recipe: Recipe, test_set: str) -> bool:
+    return recipe.data.text.source == "microworld" and test_set not in recipe.data.sacrebleu.sets
+
+
 def comet_job(name: str, settings: Comet, planned: Planned, folder: Path, error: ErrorAt) -> Job:
     """The job of the column ``name``; a translation that fails leaves a hole in it.
 
@@ -37,6 +60,9 @@ def comet_job(name: str, settings: Comet, planned: Planned, folder: Path, error:
     recipe, lines = planned.recipe, planned.lines
     texts = {line.translations: [line.direction, line.test_set] for line in lines}
     spec: dict[str, Any] = {"version": VERSIONS["comet"], "metric": name, "texts": texts}
+    if problem := not_read(name, recipe):
+        texts = {key: text for key, text in texts.items() if _is_of_microworld(recipe, text[1])}
+        spec |= {"texts": texts, "problem": problem}
     spec["untrained"] = list(recipe.forgetting.zero_shot_directions)
     if settings.scores is not None:
         keys: tuple[str, ...] = ("metrics", "comet", "scores")
@@ -88,17 +114,14 @@ def _files(pattern: str, lines: Sequence[Line], folder: Path, keys: Sequence[str
             continue
         other = owner.setdefault(path, line)
         if other is not line:
-            differs = [
-                name for name, a, b in (
-                    ("{method}", line.method, other.method), ("{seed}", line.seed, other.seed),
-                    ("{trained_on}", line.trained_on, other.trained_on),
-                    ("{direction}", line.direction, other.direction), ("{testset}", line.test_set, other.test_set),
-                ) if a != b and name not in pattern
-            ]  # fmt: skip
+            one, two = (
+                (text.method, text.seed, text.trained_on, text.direction, text.test_set) for text in (line, other)
+            )
+            differs = [name for name, a, b in zip(_PLACEHOLDERS, one, two, strict=True) if a != b]
             raise error(
                 keys,
                 f"{path.name} would hold the scores of several texts ({other.method}, {other.direction}; "
-                f"{line.method}, {line.direction}): put {' and '.join(differs)} into the path",
+                f"{line.method}, {line.direction}): {told_apart(pattern, differs)}",
             )
         found[line.translations] = path
     return found

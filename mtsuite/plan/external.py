@@ -8,7 +8,7 @@ from pathlib import Path
 from mtsuite.data.text import count_lines
 from mtsuite.plan.graph import Job
 from mtsuite.plan.keys import VERSIONS, file_digest
-from mtsuite.plan.pattern import fill, of_text
+from mtsuite.plan.pattern import fill, of_text, told_apart
 from mtsuite.plan.place import ErrorAt
 from mtsuite.recipe.schema import External
 
@@ -40,8 +40,14 @@ def external_jobs(
             raise error(keys, str(problem)) from None
         if path in seen:
             first = seen[path]
-            lacking = "{direction}" if first[0] != direction else "{testset}"
-            raise error(keys, f"{path.name} would be read for {first[0]} and {direction}: put {lacking} into the path")
+            differs = [
+                name
+                for name, a, b in zip(("direction", "testset"), first, (direction, test_set), strict=True)
+                if a != b
+            ]
+            told = [" ".join(text) if "testset" in differs else text[0] for text in (first, (direction, test_set))]
+            both = " and ".join(told)
+            raise error(keys, f"{path.name} would be read for {both}: {told_apart(row.translations, differs)}")
         seen[path] = (direction, test_set)
         if not path.is_file():
             missing.append(path)

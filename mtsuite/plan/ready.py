@@ -53,7 +53,7 @@ def check_model_folder(recipe: Recipe, folder: Path, error: ErrorAt, *, offline:
         _check_hub_name(name, "pretrain", keys, error)
         if place.is_file():
             raise error(keys, f"expected a model's folder, found a file: {name}. Name the folder that it lies in.")
-        if offline and not _is_cached(name, recipe.model.revision, "config.json"):
+        if offline and not is_cached(name, recipe.model.revision, "config.json"):
             raise error(keys, _not_downloaded(name))
         return
     for what, patterns in (
@@ -118,7 +118,7 @@ def check_comet(settings: Comet, keys: Sequence[str], folder: Path, error: Error
         if name.endswith(".ckpt"):
             raise error(at, f"there is no file {name}; expected a COMET checkpoint.")
         _check_hub_name(name, "embedded", at, error)
-        if offline and not _is_cached(name, None, "hparams.yaml"):
+        if offline and not is_cached(name, None, "hparams.yaml"):
             raise error(at, _not_downloaded(name))
 
 
@@ -154,7 +154,8 @@ def _check_hub_name(name: str, word: str, keys: Sequence[str], error: ErrorAt) -
         )
 
 
-def _is_cached(name: str, revision: str | None, file: str) -> bool:
+def is_cached(name: str, revision: str | None, file: str) -> bool:
+    """Whether a file of a repository on the hub was downloaded to this machine."""
     from huggingface_hub import try_to_load_from_cache
 
     return isinstance(try_to_load_from_cache(name, file, revision=revision), str)

@@ -74,7 +74,7 @@ def report_plan(
         "embedded_comet": [
             name
             for name, comet in comet_settings(recipe).items()
-            if (comet.checkpoint, comet.scores) == ("embedded", None)
+            if (comet.checkpoint, comet.scores) == ("embedded", None) and plan.jobs[planned.comet[name]].spec["texts"]
         ],
     }
     plan.add(Job("report", "report", spec, inputs, cost=10.0))

@@ -38,6 +38,8 @@ class Section(BaseModel):
 
 # -- data ---------------------------------------------------------------------------------------
 
+MOST_SENTENCES = 10_000_000  # of the microworld, which is made in memory
+
 
 class MicroworldSource(Section):
     """The suite's own six-language world: generated, offline, deterministic."""
@@ -47,15 +49,18 @@ class MicroworldSource(Section):
         ["en", "de", "it", "fr", "ar", "zh"], description="Languages to realise, out of ar de en fr it zh."
     )
     train_sentences: int = Field(
-        20_000, ge=1, description="Meanings in training; each is a sentence in every language."
+        20_000, ge=1, le=MOST_SENTENCES, description="Meanings in training; each is a sentence in every language."
     )
     mono_sentences: int = Field(
         20_000,
         ge=0,
+        le=MOST_SENTENCES,
         description="Further meanings, realised as monolingual text: a different sentence in every language.",
     )
-    valid_sentences: int = Field(200, ge=1, description="Meanings held out for probing and validation.")
-    test_sentences: int = Field(100, ge=1, description="Meanings held out for the test set.")
+    valid_sentences: int = Field(
+        200, ge=1, le=MOST_SENTENCES, description="Meanings held out for probing and validation."
+    )
+    test_sentences: int = Field(100, ge=1, le=MOST_SENTENCES, description="Meanings held out for the test set.")
     seed: Seed = Field(
         1, description="Seed of the generator; not one of the recipe's `seeds`: data stay fixed over those."
     )
@@ -255,7 +260,9 @@ class Prompts(Section):
         "`off`, or `auto`: on where the template's end of turn is among the end tokens that the checkpoint's "
         "configuration declares, as instruct models do and their base models do not.",
     )
-    shots: int = Field(5, ge=1, description="Examples in context, for methods that use them (LANDeRMT §4.2: 5).")
+    shots: int = Field(
+        5, ge=1, le=1000, description="Examples in context, for methods that use them (LANDeRMT §4.2: 5)."
+    )
 
 
 class Train(Section):
@@ -370,9 +377,9 @@ class PromptOverride(Section):
 class Translate(Section):
     """From prompts to translations; the same for every method."""
 
-    batch_size: int = Field(50, ge=1, description="Segments decoded at once, sorted by length.")
-    num_beams: int = Field(1, ge=1, description="Beams; 1 is greedy.")
-    max_new_tokens: int = Field(64, ge=1, description="Longest translation in tokens.")
+    batch_size: int = Field(50, ge=1, le=65_536, description="Segments decoded at once, sorted by length.")
+    num_beams: int = Field(1, ge=1, le=1000, description="Beams; 1 is greedy.")
+    max_new_tokens: int = Field(64, ge=1, le=1_000_000, description="Longest translation in tokens.")
 
 
 # -- metrics ------------------------------------------------------------------------------------
@@ -389,7 +396,7 @@ class Comet(Section):
     python: str | None = Field(
         None, description="Another Python interpreter that has unbabel-comet, when this one cannot (transformers 5)."
     )
-    batch_size: int = Field(64, ge=1, description="Segments scored at once.")
+    batch_size: int = Field(64, ge=1, le=65_536, description="Segments scored at once.")
     precision: Literal["float32", "float16"] = Field(
         "float32", description="Numbers to compute with; the `comet-score` command computes in `float16`."
     )

@@ -36,11 +36,16 @@ def expand_sweeps(tree: Mapping, problems: list[Problem]) -> None:
             )
             continue
         key, values = found
+        ours: set[str] = set()
         for value in values:
             made = _row_name(name, key, value)
-            if made in expanded:
+            if made in ours:
                 told = f"methods.{name}.sweep: two of its values make the row {made!r}; take one of them out"
                 problems.append(Problem(value.place, told))
+            elif made in expanded or made in rows.entries:
+                told = f"methods.{name}.sweep: makes the row {made!r}, and there is a row of that name; rename either"
+                problems.append(Problem(value.place, told))
+            ours.add(made)
             expanded[made] = Entry(entry.place, _row(name, entry.node, key, value))
     tree.entries["methods"] = Entry(tree.entries["methods"].place, Mapping(rows.place, expanded, rows.replace))
 

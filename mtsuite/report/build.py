@@ -7,10 +7,11 @@ successor for are removed, those of the user stay.  Equal input gives equal byte
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
+from mtsuite.names import Names
 from mtsuite.report import failures, figures, forgetting, interference
 from mtsuite.report.chart_figures import chart_csv
 from mtsuite.report.costs_table import costs_table
@@ -23,6 +24,7 @@ from mtsuite.report.main_table import panels, score_table
 from mtsuite.report.markdown import render_markdown
 from mtsuite.report.matrix import Matrix
 from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
+from mtsuite.report.matrix_view import View
 from mtsuite.report.results import Results, read_results
 from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 PAGE = "report.html"
+Named = TypeVar("Named", Table, View, Drawing)
 TOPICS: tuple[Callable[[Results], Topic | None], ...] = (interference.topic, failures.topic, forgetting.topic)
 
 
@@ -79,12 +82,23 @@ def build_report(results: Path, *, page: bool = True) -> Report:
     Raises StoreError when the folder is not a results folder of this version, or cannot be written.
     """
     data = read_results(results)
-    scores = [[score_table(data, metric, panel) for panel in panels(data, metric)] for metric in data.metrics]
-    transferred = transfer(data)
-    significance = significance_tables(data)
-    costs = costs_table(data)
+    of_tables, of_matrices, of_figures = Names(), Names(), Names()
+    scores = [
+        _named([score_table(data, metric, panel) for panel in panels(data, metric)], of_tables)
+        for metric in data.metrics
+    ]
     flat = [table for tables in scores for table in tables]
-    topics = [topic for make in TOPICS if (topic := make(data)) is not None]
+    (costs,) = _named([costs_table(data)], of_tables)
+    found = transfer(data)
+    transferred = replace(
+        found, views=tuple(_named(found.views, of_matrices)), tables=tuple(_by_metric(found.tables, of_tables))
+    )
+    significance = _by_metric(significance_tables(data), of_tables)
+    topics = [
+        replace(topic, tables=tuple(_named(topic.tables, of_tables)))
+        for make in TOPICS
+        if (topic := make(data)) is not None
+    ]
 
     files: dict[str, bytes] = {}
     of_topics = [table for topic in topics for table in topic.tables]
@@ -93,8 +107,11 @@ def build_report(results: Path, *, page: bool = True) -> Report:
     for view in transferred.views:
         files |= {f"matrices/{view.name}.csv": matrix_csv(view).encode()}
         files |= {f"matrices/{view.name}.md": matrix_markdown(view).encode()}
-    own = drawings(data)
-    by_topic = [(topic, [of_chart(chart, chart.name, chart.title) for chart in topic.charts]) for topic in topics]
+    own = _named(drawings(data), of_figures)
+    by_topic = [
+        (topic, _named([of_chart(chart, chart.name, chart.title) for chart in topic.charts], of_figures))
+        for topic in topics
+    ]
     for drawing in [*own, *(drawing for _, several in by_topic for drawing in several)]:
         if drawing.data is not None:
             files[f"figures/{drawing.name}.csv"] = chart_csv(drawing.data)
@@ -151,6 +168,15 @@ def print_report(results: Path, console: Console) -> None:
 def _beside(headline: Sequence[Table]) -> set[str]:
     """Names of the transfer summaries that belong to these tables: against the methods' starts, against the base."""
     return {f"{kind}-{table.name}" for table in headline for kind in ("transfer", "transfer-from-base")}
+
+
+def _named(items: Sequence[Named], names: Names) -> list[Named]:
+    """The same under names that none of their folder's files have yet."""
+    return [replace(item, name=names.free(item.name)) for item in items]
+
+
+def _by_metric(tables: Sequence[tuple[str, Table]], names: Names) -> list[tuple[str, Table]]:
+    return list(zip([metric for metric, _ in tables], _named([table for _, table in tables], names), strict=True))
 
 
 def _table_files(table: Table) -> dict[str, bytes]:

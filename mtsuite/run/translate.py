@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from mtsuite.data.direction import Direction
-from mtsuite.errors import RecipeError, did_you_mean
+from mtsuite.data.text import too_long
+from mtsuite.errors import DataError, RecipeError, did_you_mean
 from mtsuite.jobs.context import JobContext
 from mtsuite.plan.planned import Planned
 from mtsuite.run.store import Store
@@ -20,7 +21,7 @@ def translate_lines(
     ``lines`` are read once it is clear that they can be translated.
 
     Raises RecipeError for a row, seed or direction that the recipe has not, StoreError when the row has not been
-    trained yet.
+    trained yet, DataError for a line that is too long.
     """
     from mtsuite.jobs.translate import translate_text
 
@@ -31,6 +32,9 @@ def translate_lines(
     job, inputs = find_trained(planned, store, method, seed, wanted)
     spec = {**job.spec, "direction": wanted, "directions": [wanted]}
     given = list(lines)
+    for number, line in enumerate(given, start=1):
+        if problem := too_long(line):
+            raise DataError(f"line {number} of the text: {problem}.")
     written = [line for line in given if line.strip()]
     made = iter(translate_text(spec, inputs, written, JobContext(keys=job.inputs)) if written else [])
     return [next(made) if line.strip() else "" for line in given]

@@ -8,6 +8,10 @@ import pytest
 from mtsuite.methods.landermt.config import LANDeRMTConfig
 from pydantic import ValidationError
 
+from mtsuite.data.direction import Direction
+from mtsuite.errors import MethodError
+from mtsuite.registry import configure
+
 
 def config(**options: Any) -> LANDeRMTConfig:
     return LANDeRMTConfig.model_validate(options)
@@ -66,3 +70,13 @@ def test_presets(preset: str | None, expected: tuple[str, ...]) -> None:
 
 def test_own_values_win_over_a_preset() -> None:
     assert config(preset="landermt_paper", car_site="output").car_site == "output"
+
+
+@pytest.mark.parametrize(
+    ("direction", "written"), [("en-zh-Hant", "en-zh_Hant"), ("sr-Cyrl-RS-pt-BR", "sr_Cyrl_RS-pt_BR")]
+)
+def test_codes_with_hyphens_are_refused_with_the_form_to_write(direction: str, written: str) -> None:
+    method = configure("landermt", {"k": 1})
+    with pytest.raises(MethodError, match=f"found '{direction}'.*: {written}\\."):
+        method.check(4, [Direction.parse("en-de"), Direction.parse(direction)])
+    method.check(4, [Direction.parse("en-de"), Direction.parse(written)])

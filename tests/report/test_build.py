@@ -296,3 +296,37 @@ def test_nested_values_become_dotted_keys() -> None:
     assert flattened({"a": {"b": 1, "c": [1, 2]}, "d": None, "e": [{"f": 2}]}) == [
         ("a.b", "1"), ("a.c", "1, 2"), ("d", ""), ("e.0.f", "2"),
     ]  # fmt: skip
+
+
+def test_files_of_rows_whose_names_run_together_do_not_meet(tmp_path: Path) -> None:
+    """A row ``a`` with a figure ``b-c``, a row ``a-b`` with a figure ``c``; a row called as a figure of the report."""
+    folder = small(tmp_path / "r")
+    one = {"title": "T", "kind": "lines", "x_label": "x", "y_label": "y", "about": "",
+           "series": [{"name": "s", "x": [0, 1], "y": [0.0, 1.0]}]}  # fmt: skip
+    named = [("a", "b-c"), ("a-b", "c"), ("average", "bleu"), ("learning", "curves")]
+    charts = [{"method": method, "name": name, **one} for method, name in named]
+    (folder / "charts.json").write_text(json.dumps({"charts": charts, "problems": []}))
+    report = build_report(folder)
+    names = [path.relative_to(folder).as_posix() for path in report.files]
+    assert len(names) == len({name.casefold() for name in names})
+    figures_ = {name for name in names if name.startswith("figures/") and name.endswith(".svg")}
+    assert {
+        "figures/a-b-c.svg",
+        "figures/a-b-c-2.svg",
+        "figures/average-bleu.svg",
+        "figures/average-bleu-2.svg",
+    } <= figures_
+
+
+def test_test_sets_and_metrics_whose_names_run_together_do_not_meet(tmp_path: Path) -> None:
+    """``comet`` on the test set ``kiwi`` and ``comet-kiwi`` on the only one that it was scored on."""
+    numbers = {"full": {"en-de": 20.0, "de-en": 30.0}}
+    lines = [
+        *grid(numbers, metric="COMET", testset="kiwi-x"), *grid(numbers, metric="COMET", testset="toy"),
+        *grid(numbers, metric="comet-kiwi", testset="x"), *grid(numbers, metric="comet-kiwi", testset="toy"),
+    ]  # fmt: skip
+    info = {"title": "T", "methods": ["full"], "directions": ["en-de", "de-en"], "metrics": ["COMET", "comet-kiwi"],
+            "labels": {}, "baseline": None, "columns": []}  # fmt: skip
+    report = build_report(write_folder(tmp_path / "r", lines, info), page=False)
+    tables = [table.name for table in report.tables]
+    assert len(tables) == 4 == len(set(tables)), tables
