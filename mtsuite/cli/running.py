@@ -29,7 +29,7 @@ from mtsuite.cli.planning import (
     tell_leaving,
     tell_pretraining,
 )
-from mtsuite.cli.terminal import make_console
+from mtsuite.cli.terminal import escaped, make_console
 
 
 def run(
@@ -44,6 +44,10 @@ def run(
     ] = None,
     keep_going: Annotated[
         bool, typer.Option("--keep-going/--fail-fast", help="After a failed job, go on with the others.")
+    ] = True,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", help="Write the results folder, or make the jobs alone (to help a run)."),
     ] = True,
     offline: OfflineOption = False,
     verbose: VerboseOption = False,
@@ -60,10 +64,12 @@ def run(
     read = read_selected(recipe, set_, only, exclude, seeds)
     results = results_folder(read, output_dir)
     store = Store(store_root(results))
-    check_folder(results)
+    if report:
+        check_folder(results)
     planned = planned_for(read, offline=offline)
     if not quiet:
-        tell_leaving(results, read)
+        if report:
+            tell_leaving(results, read)
         tell_pretraining(planned, store)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
         with prints_aside():
@@ -73,7 +79,7 @@ def run(
     progress = make_progress(make_console(stderr=True), level=level)
     finished = run_recipe(
         planned, results, store, workers=jobs, keep_going=keep_going, offline=offline, progress=progress,
-        command=_command(),
+        command=_command(), report=report,
     )  # fmt: skip
     if finished.results is not None:
         from mtsuite.report.build import print_report
@@ -82,6 +88,8 @@ def run(
         if not quiet:
             page = "report.html is the page to open" if read.recipe.report.page else "`mtsuite report` draws its page"
             console.print(f"{finished.ran} jobs run. Everything is in {finished.results}/ ({page}).")
+    elif finished.helped and not quiet:
+        console.print(f"{finished.ran} jobs run. No results folder was written: {escaped(finished.helped)}.")
     if not finished.complete:
         raise typer.Exit(1)
 
