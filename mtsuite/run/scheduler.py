@@ -64,6 +64,7 @@ def run_plan(
     failed: Iterable[tuple[Job, str]] = (),
     as_it_is: Collection[str] = (),
     cores: int | None = None,
+    holed: Collection[str] = (),
 ) -> Outcome:
     """Run what is not done yet and tell what became of it; a job that fails does not raise.
 
@@ -75,7 +76,8 @@ def run_plan(
     again when its device is empty.  With ``only_keys`` only those jobs and what they need are run.
     ``functions`` maps kinds to ``module:name`` or ``file.py:name`` instead of the function of the kind
     (for tests and launchers).  ``failed`` has failed before the run; it counts like what fails in it.
-    ``as_it_is`` are keys whose output is taken as it is, with holes too, instead of being made again.
+    ``as_it_is`` are keys whose output is taken as it is, with holes too, instead of being made again; ``holed`` those
+    of them whose holes are holes in what is made from them.
 
     Raises ``StoreError`` when the store cannot be written, has no locks that lock, or its disk is full (what is
     finished is kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
@@ -98,6 +100,7 @@ def run_plan(
                 if (moved := store.set_aside(plan.jobs[key])) is not None:
                     progress.note(f"warning: {moved}")
             run = _Run(plan, store, todo, outcome, progress, keep_going, dict(functions or {}), failed_before)
+            run.holed.update(holed)
             with present(store.root) as others:
                 if others:
                     progress.note(sharing_text(others))
@@ -238,7 +241,7 @@ class _Run:
         paths = {
             role: str(self.store.folder(needed, self.jobs[needed].kind).absolute())
             for role, needed in job.inputs.items()
-            if needed not in self.lost
+            if needed in self.jobs and needed not in self.lost
         }
         self.alone = self._exclusive(key)
         message = {
@@ -256,7 +259,8 @@ class _Run:
         worker.send(message)
 
     def _holes(self, key: str) -> list[str]:
-        return [role for role, needed in self.jobs[key].inputs.items() if needed in self.lost or needed in self.holed]
+        gone = self.lost | self.holed
+        return [role for role, needed in self.jobs[key].inputs.items() if needed in gone or needed not in self.jobs]
 
     # -- listening ----------------------------------------------------------------------------
 

@@ -250,7 +250,7 @@ class Store:
             partial.mkdir(parents=True, exist_ok=True)
             (partial / "status.json").unlink(missing_ok=True)
             spec = {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs)}
-            write_json(partial / "spec.json", spec)
+            write_json(partial / "spec.json", spec, durable=False)  # the status has its hash
         return partial
 
     def finish(
