@@ -30,6 +30,7 @@ from mtsuite.cli.planning import (
     tell_pretraining,
 )
 from mtsuite.cli.terminal import escaped, make_console
+from mtsuite.errors import ExecutorError
 
 
 def run(
@@ -49,6 +50,13 @@ def run(
         bool,
         typer.Option("--report/--no-report", help="Write the results folder, or make the jobs alone (to help a run)."),
     ] = True,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Where jobs run: local, slurm, ray (docs/clusters.md).", metavar="NAME")
+    ] = "local",
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option("--executor-option", metavar="KEY=VALUE", help="An option of the executor. Repeatable."),
+    ] = None,
     offline: OfflineOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -56,11 +64,17 @@ def run(
     """Run a recipe: train, translate, score, report. What is done already is not done again."""
     from mtsuite.results.writing import check_folder
     from mtsuite.run.aside import prints_aside
+    from mtsuite.run.executors.find import choose_executor, read_options
     from mtsuite.run.launched import launched, run_launched
     from mtsuite.run.progress import make_progress
     from mtsuite.run.recipe import run_recipe
     from mtsuite.run.store import Store
 
+    chosen = choose_executor(executor, read_options(executor_option or []))
+    if chosen is not None and launched():
+        raise ExecutorError(f"--executor {executor}: not under a launcher of several processes; start it without one.")
+    if chosen is not None and jobs is not None:
+        raise ExecutorError("--jobs: for this machine; with --executor it is --executor-option at_once=N.")
     read = read_selected(recipe, set_, only, exclude, seeds)
     results = results_folder(read, output_dir)
     store = Store(store_root(results))
@@ -79,7 +93,7 @@ def run(
     progress = make_progress(make_console(stderr=True), level=level)
     finished = run_recipe(
         planned, results, store, workers=jobs, keep_going=keep_going, offline=offline, progress=progress,
-        command=_command(), report=report,
+        command=_command(), report=report, executor=chosen,
     )  # fmt: skip
     if finished.results is not None:
         from mtsuite.report.build import print_report

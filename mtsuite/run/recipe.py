@@ -16,6 +16,8 @@ from mtsuite.report.failed_jobs import SKIPPED
 from mtsuite.results.writing import is_output, write_files
 from mtsuite.run.claim import Claim
 from mtsuite.run.environment import describe_environment
+from mtsuite.run.executors.drive import run_elsewhere
+from mtsuite.run.executors.find import Chosen
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome, run_plan
 from mtsuite.run.store import Store
@@ -50,11 +52,13 @@ def run_recipe(
     command: str = "",
     functions: Mapping[str, str] | None = None,
     report: bool = True,
+    executor: Chosen | None = None,
 ) -> Finished:
     """Run what is not done, then report on all that is there; rows that could not be planned are holes in it.
 
-    Where another run of the recipe writes the results folder, and without ``report``, this one makes jobs alone.
-    Raises RecipeError when the run that writes the folder makes other results.
+    With an ``executor`` its machines make the jobs, and this one the report.  Where another run of the recipe writes
+    the results folder, and without ``report``, this one makes jobs alone.  Raises RecipeError when the run that
+    writes the folder makes other results.
     """
     progress = progress or Progress()
     claim = Claim(results, planned)
@@ -62,10 +66,16 @@ def run_recipe(
         if report and not claim.take():
             progress.note(f"note: {claim.other} writes {results}; this run makes jobs for it")
         failed_rows = _keep_broken(planned, store, progress)
-        outcome = run_plan(
-            planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
-            functions=functions, failed=failed_rows,
-        )  # fmt: skip
+        if executor is None or all(store.is_done(job.key, job.kind) for job in planned.plan):
+            outcome = run_plan(
+                planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
+                functions=functions, failed=failed_rows,
+            )  # fmt: skip
+        else:
+            outcome = run_elsewhere(
+                planned, store, executor, keep_going=keep_going, offline=offline, progress=progress,
+                functions=functions, failed=failed_rows,
+            )  # fmt: skip
         if not report or not claim.take():
             helped = f"{claim.other} writes {results}" if report else "no results were asked for (--no-report)"
             return Finished(outcome, None, len(outcome.done), helped)

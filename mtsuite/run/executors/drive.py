@@ -14,11 +14,14 @@ from typing import Any
 
 from mtsuite.errors import StoreError
 from mtsuite.plan.graph import Job, Plan
+from mtsuite.plan.planned import Planned
+from mtsuite.run.disk import disk_errors
 from mtsuite.run.executors.base import Executor, Group, State
 from mtsuite.run.executors.events import Listening
+from mtsuite.run.executors.find import Chosen
 from mtsuite.run.executors.group import events_path, write_group
 from mtsuite.run.executors.grouping import grouped
-from mtsuite.run.executors.needs import Needs
+from mtsuite.run.executors.needs import Needs, needs
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome
 from mtsuite.run.store import Store
@@ -28,11 +31,37 @@ _LOOK = 0.5  # seconds between two looks at what groups tell
 _SETTLING = 5.0  # seconds for which the last lines of an ended group may still be on their way
 
 
-def new_folder(store: Store) -> Path:
-    """A folder in the store for the files of a run that submits groups."""
+def run_elsewhere(
+    planned: Planned,
+    store: Store,
+    chosen: Chosen,
+    *,
+    keep_going: bool = True,
+    offline: bool = False,
+    progress: Progress | None = None,
+    functions: Mapping[str, str] | None = None,
+    failed: Iterable[tuple[Job, str]] = (),
+) -> Outcome:
+    """Run a recipe's jobs on an executor; its files lie in the store and are removed when all went well.
+
+    Raises what ``run_on_executor`` raises.
+    """
     folder = store.root.absolute() / "groups" / f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
-    return folder
+    store.prepare()
+    with disk_errors(folder):
+        folder.mkdir(parents=True)
+    outcome = None
+    try:
+        executor = chosen.make(folder)
+        asked = needs(planned, chosen.options, executor.has_devices())
+        outcome = run_on_executor(
+            planned.plan, store, executor, asked, folder, keep_going=keep_going, offline=offline, progress=progress,
+            functions=functions, failed=failed,
+        )  # fmt: skip
+    finally:
+        if outcome is None or outcome.complete:
+            shutil.rmtree(folder, ignore_errors=True)
+    return outcome
 
 
 @dataclass
@@ -56,7 +85,7 @@ def run_on_executor(
     plan: Plan,
     store: Store,
     executor: Executor,
-    needs: Needs,
+    asked: Needs,
     folder: Path,
     *,
     keep_going: bool = True,
@@ -67,8 +96,8 @@ def run_on_executor(
 ) -> Outcome:
     """Run what is not done yet on an executor and tell what became of it; the counterpart of ``run_plan``.
 
-    ``folder`` is on the shared file system (``new_folder``); it is removed when all went well.  Raises ``StoreError``,
-    ``ExecutorError`` when a group is refused, ``KeyboardInterrupt`` after cancelling what is submitted.
+    ``folder``, for the groups' files, is on the shared file system.  Raises ``StoreError``, ``ExecutorError`` when a
+    group is refused, ``KeyboardInterrupt`` after cancelling what is submitted.
     """
     begun = time.monotonic()
     progress = progress or Progress()
@@ -77,7 +106,7 @@ def run_on_executor(
     todo = [key for key in plan.jobs if key not in done]
     outcome = Outcome(cached=[plan.jobs[key] for key in plan.jobs if key in done], failed=list(failed))
     progress.begin([plan.jobs[key] for key in todo], len(outcome.cached))
-    drive = _Drive(plan, store, executor, needs, folder, todo, done, outcome, progress, offline, dict(functions or {}))
+    drive = _Drive(plan, store, executor, asked, folder, todo, done, outcome, progress, offline, dict(functions or {}))
     try:
         if todo and (keep_going or not outcome.failed):
             store.prepare()
@@ -89,8 +118,6 @@ def run_on_executor(
         outcome.stopped = [plan.jobs[key] for key in todo if key in drive.open]
         outcome.seconds = time.monotonic() - begun
         progress.end(outcome)
-    if outcome.complete:
-        shutil.rmtree(folder, ignore_errors=True)
     return outcome
 
 
@@ -102,7 +129,7 @@ class _Drive:
         plan: Plan,
         store: Store,
         executor: Executor,
-        needs: Needs,
+        asked: Needs,
         folder: Path,
         todo: list[str],
         done: Collection[str],
@@ -112,7 +139,7 @@ class _Drive:
         functions: dict[str, str],
     ) -> None:
         self.plan, self.jobs, self.store, self.outcome, self.progress = plan, plan.jobs, store, outcome, progress
-        self.executor, self.needs, self.offline, self.functions = executor, needs, offline, functions
+        self.executor, self.asked, self.offline, self.functions = executor, asked, offline, functions
         self.finished = Store(store.root, check=False)
         self.done, self.open = set(done), set(todo)
         self.lost: set[str] = set()
@@ -160,9 +187,9 @@ class _Drive:
             keys = [key for key in group.keys if key in self.open]
             if not keys:
                 continue
-            if at_once >= self.needs.at_once:
+            if at_once >= self.asked.at_once:
                 return
-            resources = self.needs.of([self.jobs[key] for key in keys])
+            resources = self.asked.of([self.jobs[key] for key in keys])
             write_group(
                 group.path, self.plan, keys, self.lost, self.holed, self.store, resources, self.offline, self.functions
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,20 @@ from mtsuite.run.executors.base import GROUP, Executor
 from mtsuite.run.executors.needs import OPTIONS, told
 
 LOCAL = "local"  # this machine: the scheduler itself, no executor
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An executor as the command names it."""
+
+    cls: Any
+    options: Mapping[str, str]
+
+    def make(self, folder: Path) -> Executor:
+        """The executor with its own options.  Raises ExecutorError."""
+        own = {name: value for name, value in self.options.items() if name in self.cls.options}
+        executor: Executor = self.cls(own, folder)
+        return executor
 
 
 def executor_names() -> list[str]:
@@ -32,8 +47,8 @@ def read_options(texts: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def check_executor(name: str, options: Mapping[str, str]) -> Any:
-    """The class behind a name (None: this machine), and whether it knows the options.
+def choose_executor(name: str, options: Mapping[str, str]) -> Chosen | None:
+    """The executor of a name, or None for this machine.
 
     Raises ExecutorError for an unknown name or option, one that cannot be imported, and a value that cannot be.
     """
@@ -59,11 +74,4 @@ def check_executor(name: str, options: Mapping[str, str]) -> Any:
                 f"--executor-option {shortened(option)}: {name} has no such option. {did_you_mean(option, known)}"
             )
     told(options)
-    return cls
-
-
-def make_executor(cls: Any, options: Mapping[str, str], folder: Path) -> Executor:
-    """The executor with its own options.  Raises ExecutorError."""
-    own = {name: value for name, value in options.items() if name in cls.options}
-    executor: Executor = cls(own, folder)
-    return executor
+    return Chosen(cls, dict(options))

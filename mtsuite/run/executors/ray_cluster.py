@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +33,7 @@ class RayCluster:
             address = options.get("address", "auto")
             try:
                 with contextlib.redirect_stdout(None):
-                    ray.init(address=address, log_to_driver=False, logging_level="ERROR", configure_logging=False)
+                    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, configure_logging=False)
             except (ConnectionError, RuntimeError, ValueError) as error:
                 raise ExecutorError(
                     f"--executor ray: no cluster can be reached at {address!r} ({_first(error)}). Start one with "

@@ -64,8 +64,8 @@ class Slurm:
 
     def submit(self, group: Group) -> str:
         asked = group.resources
-        named = {name: self._options[name] for name in ("partition", "account", "qos", "constraint", "exclude")
-                 if name in self._options}  # fmt: skip
+        plain = ("partition", "account", "qos", "constraint", "exclude")
+        named: dict[str, Any] = {name: self._options[name] for name in plain if name in self._options}
         more = {"nodelist": self._options["nodelist"]} if "nodelist" in self._options else {}
         if asked.devices:
             if "gres" in self._options:
@@ -73,7 +73,7 @@ class Slurm:
             else:
                 more["gpus_per_node"] = str(asked.devices)
         if "setup" in self._options:
-            named["setup"] = [self._options["setup"]]  # type: ignore[assignment]
+            named["setup"] = [self._options["setup"]]
         self._submitit.update_parameters(
             job_name=_safe(group.name), time=asked.minutes, mem=f"{asked.memory_mb}M", cpus_per_task=asked.cpus,
             nodes=1, ntasks_per_node=1, signal_delay_s=min(120, 20 * asked.minutes), stderr_to_stdout=True,
