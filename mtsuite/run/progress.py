@@ -26,6 +26,8 @@ QUIET, NORMAL, VERBOSE = -1, 0, 1
 class Progress:
     """Tells nothing; the base of those that do."""
 
+    tells_of_others = True  # whether other runs on the store are news
+
     def begin(self, todo: Sequence[Job], cached: int) -> None:
         """A run begins: ``todo`` will be run, ``cached`` jobs were done before."""
 

@@ -102,7 +102,7 @@ def run_plan(
             run = _Run(plan, store, todo, outcome, progress, keep_going, dict(functions or {}), failed_before)
             run.holed.update(holed)
             with present(store.root) as others:
-                if others:
+                if others and progress.tells_of_others:
                     progress.note(sharing_text(others))
                 run.go(workers, cores or usable_cores(), offline)
     finally:

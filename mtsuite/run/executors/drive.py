@@ -145,6 +145,7 @@ class _Drive:
         self.lost: set[str] = set()
         self.holed: set[str] = set()
         self.groups = [self._group(number, keys, folder) for number, keys in enumerate(grouped(plan, self.open))]
+        self.names: set[str] = set()  # of all groups that were submitted and have not been seen to end
         self.polled = 0.0
 
     def _group(self, number: int, keys: list[str], folder: Path) -> _Group:
@@ -168,12 +169,22 @@ class _Drive:
                 if self.open:
                     self.progress.tick()
                     time.sleep(_LOOK)
+            self._see_out()
         except KeyboardInterrupt:
             self.progress.note("interrupted; submitted groups are cancelled, the same command goes on from here")
             raise
         finally:
             if left := [group.name for group in self.groups if group.name and not group.ended]:
                 self.executor.cancel(left)
+
+    def _see_out(self) -> None:
+        """Let the groups whose jobs are done end: they still write into the folder that is removed next."""
+        end = time.monotonic() + _SETTLING
+        while self.names and time.monotonic() < end:
+            self.names -= {
+                name for name, state in self.executor.poll(list(self.names)).items() if state.kind == "ended"
+            }
+            time.sleep(_LOOK / 5)
 
     # -- submitting ---------------------------------------------------------------------------
 
@@ -198,6 +209,7 @@ class _Drive:
             group.tries += 1
             group.ended, group.ended_at, group.told = False, 0.0, set()
             group.name = self.executor.submit(Group(first, group.path, resources))
+            self.names.add(group.name)
             at_once += 1
             self.progress.debug(f"{first}{more}: submitted as {group.name} ({resources})")
 
@@ -287,6 +299,7 @@ class _Drive:
                 group.told.add(said)
                 self.progress.debug(f"{self.jobs[group.keys[0]].label}, as {group.name}: {said}")
             return
+        self.names.discard(group.name)
         group.ended_at = group.ended_at or now
         if now - group.ended_at < _SETTLING:
             return

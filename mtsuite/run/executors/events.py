@@ -24,6 +24,8 @@ _INTERVAL = 2.0  # seconds between two lines about one job's steps
 class Telling(Progress):
     """Writes what happens to the end of a file."""
 
+    tells_of_others = False  # they are groups of the same run
+
     def __init__(self, path: Path) -> None:
         self.path = path
         self._told: dict[str, float] = {}

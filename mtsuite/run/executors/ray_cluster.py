@@ -49,7 +49,7 @@ class RayCluster:
         asked = group.resources
         task = self._ray.remote(run_group).options(
             name=group.name, num_cpus=asked.cpus, num_gpus=asked.devices, memory=asked.memory_mb * 1_000_000,
-            max_retries=0, max_calls=1,
+            max_retries=0,
         )  # fmt: skip
         reference = task.remote(str(group.path))
         name = str(reference.hex())[:12]

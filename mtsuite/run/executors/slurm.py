@@ -115,7 +115,7 @@ def _ask(*command: str) -> str | None:
 
 def _state(state: str, reason: str) -> State:
     if state in _WAITING:
-        return State("waiting", reason)
+        return State("waiting", "" if reason == "None" else reason)
     return State("running") if state in _RUNNING else State("ended", state)
 
 
