@@ -14,15 +14,14 @@ from pathlib import Path
 
 from .conftest import until
 
-PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "sinfo", "scancel")
-# cred_expire is also the time for which a job waits that was put back into the queue (120 s otherwise).
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "sinfo", "scancel", "scontrol")
 CONF = """\
 ClusterName=test
 SlurmctldHost={host}(127.0.0.1)
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge.socket,cred_expire=3
+AuthInfo=socket={folder}/munge.socket
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool.%n
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -36,7 +35,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 MpiDefault=none
 ReturnToService=2
-SlurmdTimeout=6
+SlurmdTimeout=60
 InactiveLimit=0
 KillWait=2
 SchedulerParameters=batch_sched_delay=1,sched_interval=2,bf_interval=2
@@ -89,6 +88,15 @@ class Slurm:
         for pid in [daemon, *(p for p in parents if "slurmstepd" in " ".join(told(p, "cmdline"))), *found]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+
+    def bring_back(self, node: str) -> None:
+        """Tell the controller that a node is down, and let its jobs start anew at once.
+
+        It would find out by itself, after SlurmdTimeout, and start them after another two minutes.
+        """
+        self.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=power")
+        for job in self.run("squeue", "-h", "-t", "PENDING", "-o", "%i").split():
+            self.run("scontrol", "update", f"JobId={job}", "StartTime=now")
 
     def ours(self, pid: int) -> bool:
         return f"SLURM_CONF={self.folder / 'slurm.conf'}" in told(pid, "environ")

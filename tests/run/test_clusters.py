@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.run.executors.drive import run_on_executor
+from mtsuite.run.executors.events import Listening
 from mtsuite.run.executors.needs import Needs
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome
@@ -104,6 +107,7 @@ def test_slurm_node_that_dies_costs_no_row(daemons: slurm.Slurm, store: Store, t
     def cut() -> None:
         daemons.start_node("n2")
         daemons.kill_node("n1")
+        daemons.bring_back("n1")
 
     executor = Slurm({}, folder)
     assert not executor.has_devices()
@@ -132,7 +136,11 @@ def test_ray_node_that_dies_costs_no_row(store: Store, tmp_path: Path, monkeypat
 
         def cut() -> None:
             cluster.add_node(num_cpus=1, **size)
-            cluster.remove_node(first, allow_graceful=False)
+            told = [event for path in folder.glob("*.events") for event in Listening(path).new()]
+            cluster.remove_node(first, allow_graceful=False)  # ends the daemon; a power cut takes the workers too
+            for pid in {event["pid"] for event in told if event["event"] == "begun"}:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
         executor = RayCluster({"address": cluster.address}, folder)
         assert not executor.has_devices()

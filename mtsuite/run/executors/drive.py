@@ -181,9 +181,8 @@ class _Drive:
         """Let the groups whose jobs are done end: they still write into the folder that is removed next."""
         end = time.monotonic() + _SETTLING
         while self.names and time.monotonic() < end:
-            self.names -= {
-                name for name, state in self.executor.poll(list(self.names)).items() if state.kind == "ended"
-            }
+            states = self.executor.poll(list(self.names))
+            self.names -= {name for name, state in states.items() if state.kind == "ended"}
             time.sleep(_LOOK / 5)
 
     # -- submitting ---------------------------------------------------------------------------
@@ -249,7 +248,8 @@ class _Drive:
         elif name == "done":
             self._settle(job, float(event.get("seconds") or 0.0), elsewhere=bool(event.get("elsewhere")))
         elif name == "failed":
-            self._fail(job, str(event.get("message", "unknown error")))
+            kept = self.finished.status(job) or {}  # the message also says where
+            self._fail(job, str(kept.get("error") or event.get("message")), str(event.get("message")))
         elif name == "skipped":
             self._lose(job.key)
             self.outcome.skipped.append(job)
@@ -270,10 +270,10 @@ class _Drive:
         (self.outcome.elsewhere if elsewhere else self.outcome.done).append(job)
         self.progress.job_done(job, seconds, elsewhere=elsewhere)
 
-    def _fail(self, job: Job, message: str) -> None:
+    def _fail(self, job: Job, error: str, message: str = "") -> None:
         self._lose(job.key)
-        self.outcome.failed.append((job, message))
-        self.progress.job_failed(job, message, self.store.failed_path(job))
+        self.outcome.failed.append((job, error))
+        self.progress.job_failed(job, message or error, self.store.failed_path(job))
 
     def _lose(self, key: str) -> None:
         self.open.discard(key)

@@ -18,7 +18,7 @@ from typing import Any
 from mtsuite.errors import MTSuiteError
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.run.executors.base import Resources
-from mtsuite.run.executors.events import Telling
+from mtsuite.run.executors.events import Listening, Telling
 from mtsuite.run.scheduler import run_plan
 from mtsuite.run.store import Store
 
@@ -61,6 +61,8 @@ def run_group(path: Path | str) -> None:
     """
     path = Path(path)
     told = json.loads(path.read_text(encoding="utf-8"))
+    lost = {event["key"] for event in Listening(events_path(path)).new() if event.get("event") in ("failed", "skipped")}
+    keys = [key for key in told["keys"] if key not in lost]  # started again, a group does not repeat what failed
     telling = Telling(events_path(path))
     telling.tell("begun", pid=os.getpid())
     plan = Plan()
@@ -71,7 +73,7 @@ def run_group(path: Path | str) -> None:
     try:
         run_plan(
             plan, Store(told["store"]), workers=max(1, devices), cores=int(told["cpus"]), offline=told["offline"],
-            progress=telling, only_keys=told["keys"], functions=told["functions"], as_it_is=told["outside"],
+            progress=telling, only_keys=keys, functions=told["functions"], as_it_is=told["outside"],
             holed=told["holed"],
         )  # fmt: skip
     except MTSuiteError as error:
