@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,21 +58,16 @@ def check_table(store: Store, slow: Job, outcome: Outcome, journal: Path) -> Non
     assert started == ["a: score", "a: train", "a: train", "a: translate", "b: train", "corpus"]
 
 
-@contextlib.contextmanager
-def when_slow(store: Store, slow: Job, act: Callable[[], None]) -> Iterator[None]:
-    """Do something once the training is at its third step."""
+def run_and_cut(store: Store, slow: Job, run: Callable[[], Outcome], cut: Callable[[], None]) -> Outcome:
+    """Run in a thread, and do something once the training is at its third step."""
     checkpoint = store.partial_path(slow) / "checkpoint"
-
-    def watch() -> None:
-        assert until(lambda: checkpoint.exists() and checkpoint.read_text() == "3", seconds=120)
-        act()
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+    with ThreadPoolExecutor(1) as thread:
+        outcome = thread.submit(run)
+        try:
+            assert until(lambda: outcome.done() or (checkpoint.exists() and checkpoint.read_text() == "3"), seconds=120)
+        finally:
+            cut()
+        return outcome.result(timeout=180)
 
 
 @pytest.fixture
@@ -111,8 +107,8 @@ def test_slurm_node_that_dies_costs_no_row(daemons: slurm.Slurm, store: Store, t
 
     executor = Slurm({}, folder)
     assert not executor.has_devices()
-    with when_slow(store, slow, cut):
-        outcome = run_on_executor(plan, store, executor, NEEDS, folder, functions=FUNCTIONS, progress=progress)
+    go = partial(run_on_executor, plan, store, executor, NEEDS, folder, functions=FUNCTIONS, progress=progress)
+    outcome = run_and_cut(store, slow, go, cut)
     check_table(store, slow, outcome, tmp_path / "journal")
 
 
@@ -144,8 +140,8 @@ def test_ray_node_that_dies_costs_no_row(store: Store, tmp_path: Path, monkeypat
 
         executor = RayCluster({"address": cluster.address}, folder)
         assert not executor.has_devices()
-        with when_slow(store, slow, cut):
-            outcome = run_on_executor(plan, store, executor, NEEDS, folder, functions=FUNCTIONS, progress=progress)
+        go = partial(run_on_executor, plan, store, executor, NEEDS, folder, functions=FUNCTIONS, progress=progress)
+        outcome = run_and_cut(store, slow, go, cut)
         check_table(store, slow, outcome, tmp_path / "journal")
         assert any("submitted again" in text for text in progress.told)
     finally:

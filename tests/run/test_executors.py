@@ -89,7 +89,7 @@ def test_a_training_goes_with_its_translations_and_their_scores() -> None:
         ["zero: translate x", "zero: translate y", "zero: translate x score", "zero: translate y score"],
         ["comet"],
     ]
-    later = [[plan.jobs[key].label for key in keys] for keys in grouped(plan, [*map(lambda s: s.key, scores)])]
+    later = [[plan.jobs[key].label for key in keys] for keys in grouped(plan, [s.key for s in scores])]
     assert later == [[s.label] for s in scores[:1]] + [[scores[1].label]] + [[s.label for s in scores[2:]]]
 
 
@@ -230,6 +230,6 @@ def test_machine_that_cannot_make_jobs_ends_the_run(
             return "p0"
 
     executor = Broken({}, tmp_path)
-    with pytest.raises(StoreError, match="a, as p0: .*locks keep nobody out"):
+    with pytest.raises(StoreError, match=r"a, as p0: .*locks keep nobody out"):
         run(store, tmp_path, job("a"), executor=executor)
-    assert executor.started["p0"].wait(timeout=20) == 1
+    executor.started["p0"].wait(timeout=20)
