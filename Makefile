@@ -101,7 +101,7 @@ lock:  ## renew requirements.lock and requirements-dev.lock
 lock-write:
 	@$(PIP) install --quiet $(PIP_ARGS) '.[comet,gguf]' && $(PIP) check
 	@{ grep '^#' requirements.lock; $(PIP) freeze --all | grep == | sed 's/+cpu$$//' | grep -v -E '$(PLATFORM_ONLY)'; } > $(VENV)/run
-	@$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/run '.[comet,gguf,dev]' && $(PIP) check
+	@$(PIP) install --quiet $(PIP_ARGS) -c $(VENV)/run '.[comet,gguf,slurm,ray,dev]' && $(PIP) check
 	@{ grep -E '^(#|-r)' requirements-dev.lock; $(PIP) freeze --all | grep == | sed 's/+cpu$$//' | grep -v -E '$(PLATFORM_ONLY)' \
 	    | grep -v -x -F -f $(VENV)/run; } > $(VENV)/dev
 	@mv $(VENV)/run requirements.lock; mv $(VENV)/dev requirements-dev.lock; git --no-pager diff --stat -- '*.lock'

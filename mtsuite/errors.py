@@ -58,6 +58,12 @@ class StoreError(MTSuiteError):
     """The store or a results folder cannot be read or written."""
 
 
+class ExecutorError(MTSuiteError):
+    """Another machine cannot be reached as it was asked: unknown executor or option, missing package or cluster."""
+
+    exit_code = 2
+
+
 _LONGEST_WORD = 100  # characters of a name that others are compared with: comparing takes quadratic time
 _TOLD = 30  # names that a message lists
 _MOST_NAMES = 200

@@ -30,7 +30,8 @@ from mtsuite.cli.planning import (
     tell_leaving,
     tell_pretraining,
 )
-from mtsuite.cli.terminal import make_console
+from mtsuite.cli.terminal import escaped, make_console
+from mtsuite.errors import ExecutorError
 
 
 def run(
@@ -46,6 +47,17 @@ def run(
     keep_going: Annotated[
         bool, typer.Option("--keep-going/--fail-fast", help="After a failed job, go on with the others.")
     ] = True,
+    report: Annotated[
+        bool,
+        typer.Option("--report/--no-report", help="Write the results folder, or make the jobs alone (to help a run)."),
+    ] = True,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Where jobs run: local, slurm, ray (docs/clusters.md).", metavar="NAME")
+    ] = "local",
+    executor_option: Annotated[
+        list[str] | None,
+        typer.Option("--executor-option", metavar="KEY=VALUE", help="An option of the executor. Repeatable."),
+    ] = None,
     offline: OfflineOption = False,
     verbose: VerboseOption = False,
     quiet: QuietOption = False,
@@ -53,19 +65,27 @@ def run(
     """Run a recipe: train, translate, score, report. What is done already is not done again."""
     from mtsuite.results.writing import check_folder
     from mtsuite.run.aside import prints_aside
+    from mtsuite.run.executors.find import choose_executor, read_options
     from mtsuite.run.launched import launched, run_launched
     from mtsuite.run.progress import make_progress
     from mtsuite.run.recipe import run_recipe
     from mtsuite.run.store import Store
 
+    chosen = choose_executor(executor, read_options(executor_option or []))
+    if chosen is not None and launched():
+        raise ExecutorError(f"--executor {executor}: not under a launcher of several processes; start it without one.")
+    if chosen is not None and jobs is not None:
+        raise ExecutorError("--jobs: for this machine; with --executor it is --executor-option at_once=N.")
     read = read_selected(recipe, set_, only, exclude, seeds)
     results = results_folder(read, output_dir)
     store = Store(store_root(results))
-    check_folder(results)
+    if report:
+        check_folder(results)
     planned = planned_for(read, offline=offline)
     tell_ahead(read, planned, lambda job: store.is_done(job.key, job.kind), offline=offline, quiet=quiet)
     if not quiet:
-        tell_leaving(results, read)
+        if report:
+            tell_leaving(results, read)
         tell_pretraining(planned, store)
     if launched():  # under `accelerate launch`: all processes work on one training job at a time
         with prints_aside():
@@ -75,7 +95,7 @@ def run(
     progress = make_progress(make_console(stderr=True), level=level)
     finished = run_recipe(
         planned, results, store, workers=jobs, keep_going=keep_going, offline=offline, progress=progress,
-        command=_command(),
+        command=_command(), report=report, executor=chosen,
     )  # fmt: skip
     if finished.results is not None:
         from mtsuite.report.build import print_report
@@ -84,6 +104,8 @@ def run(
         if not quiet:
             page = "report.html is the page to open" if read.recipe.report.page else "`mtsuite report` draws its page"
             console.print(f"{finished.ran} jobs run. Everything is in {finished.results}/ ({page}).")
+    elif finished.helped and not quiet:
+        console.print(f"{finished.ran} jobs run. No results folder was written: {escaped(finished.helped)}.")
     if not finished.complete:
         raise typer.Exit(1)
 

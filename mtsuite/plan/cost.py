@@ -43,6 +43,7 @@ class RowEstimate:
     tokens: str
     memory: str
     remark: str
+    held: int | None  # bytes of weights, gradients and optimizer state
 
 
 def base_estimate(planned: Planned) -> BaseEstimate:
@@ -136,8 +137,8 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
     for name, method in planned.methods.items():
         trains = [phase for phase in method.phases() if isinstance(phase, Train)]
         if not trains:
-            memory = _memory(base.parameters, 0, held_dtype(recipe.model.dtype))
-            rows.append(RowEstimate(name, "-", "0", "0", "0", memory, "nothing is trained"))
+            held = _held(base.parameters, 0, held_dtype(recipe.model.dtype))
+            rows.append(RowEstimate(name, "-", "0", "0", "0", _memory(held), "nothing is trained", held))
             continue
         trained, frozen, remark = _trained(planned, base, name, directions)
         mono = recipe.train.mono_steps or max(1, recipe.train.max_steps // 2)
@@ -152,6 +153,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
         probes = sum(isinstance(phase, Probe) and phase.looks_at == "base" for phase in method.phases())
         if probes:
             remark = f"{remark}; " * bool(remark) + "analyzes held-out text first"
+        held = _held(frozen, trained, held_dtype(recipe.model.dtype))
         rows.append(
             RowEstimate(
                 name,
@@ -159,8 +161,9 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
                 " + ".join(map(str, updates)),
                 pairs,
                 f"{sum(updates) * per_update:,}",
-                _memory(frozen, trained, held_dtype(recipe.model.dtype)),
+                _memory(held),
                 remark,
+                held,
             )
         )
     return rows
@@ -206,8 +209,12 @@ def trained_parameters(
     return count, sum(p.numel() for p in model.parameters()) - count
 
 
-def _memory(frozen: int | None, trained: int | None, dtype: str) -> str:
-    """Weights, gradients and optimizer state; activations come on top and depend on the batch."""
+def _held(frozen: int | None, trained: int | None, dtype: str) -> int | None:
+    """Bytes of weights, gradients and optimizer state; activations come on top and depend on the batch."""
     if frozen is None or trained is None:
-        return "?"
-    return size_text(frozen * _BYTES[dtype] + trained * _OPTIMIZER_BYTES)
+        return None
+    return frozen * _BYTES[dtype] + trained * _OPTIMIZER_BYTES
+
+
+def _memory(held: int | None) -> str:
+    return "?" if held is None else size_text(held)

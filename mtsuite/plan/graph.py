@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -37,8 +38,9 @@ class Job:
     optional: frozenset[str] = frozenset()  # roles whose failure leaves a hole instead of failing this job too
     cost: float = 1.0  # rough seconds on two cores; orders the queue and feeds the time left
 
-    @property
+    @functools.cached_property
     def key(self) -> str:
+        """The content key; it is asked for often, so neither specification nor inputs may change after that."""
         return content_key(self.kind, self.spec, self.inputs)
 
 

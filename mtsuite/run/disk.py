@@ -99,21 +99,26 @@ def plain(value: Any) -> Any:
     return str(value)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON so that a reader sees the old file or the whole new one, also after a power cut."""
+def write_json(path: Path, value: Any, *, durable: bool = True) -> None:
+    """Write JSON so that a reader sees the old file or the whole new one; when ``durable`` also after a power cut.
+
+    Waiting for the disk takes milliseconds.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(plain(value), file, indent=1, ensure_ascii=True, allow_nan=False)
             file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:

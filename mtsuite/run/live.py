@@ -80,8 +80,8 @@ class LiveProgress(Progress):
         self.bars.update(task, told=", ".join(filter(None, told)))
         self.tick()
 
-    def job_waiting(self, job: Job) -> None:
-        self.job_progress(job, {"text": "another run is making it; waiting"})
+    def job_busy(self, job: Job, why: str) -> None:
+        self.debug(why)
 
     def job_again(self, job: Job, why: str) -> None:
         self.left.stop(job)

@@ -12,7 +12,7 @@ def dependants(plan: Plan, keys: Collection[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {key: [] for key in plan.jobs}
     for key, job in plan.jobs.items():
         if key in keys:
-            for needed in set(job.inputs.values()):
+            for needed in set(job.inputs.values()) & found.keys():  # an optional one may be missing from the plan
                 found[needed].append(key)
     return found
 
@@ -44,7 +44,7 @@ def wanted(plan: Plan, only: Iterable[str] | None, done: Collection[str]) -> lis
             raise ValueError(f"job {key} is not in the plan")
         found.add(key)
         if key not in done:
-            waiting.extend(plan.jobs[key].inputs.values())
+            waiting.extend(needed for needed in plan.jobs[key].inputs.values() if needed in plan.jobs)
     return [key for key in plan.jobs if key in found]
 
 

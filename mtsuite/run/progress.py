@@ -26,6 +26,8 @@ QUIET, NORMAL, VERBOSE = -1, 0, 1
 class Progress:
     """Tells nothing; the base of those that do."""
 
+    tells_of_others = True  # whether other runs on the store are news
+
     def begin(self, todo: Sequence[Job], cached: int) -> None:
         """A run begins: ``todo`` will be run, ``cached`` jobs were done before."""
 
@@ -35,8 +37,8 @@ class Progress:
     def job_progress(self, job: Job, values: Mapping[str, Any]) -> None:
         """``job`` tells ``step``, ``total`` and any of ``loss``, ``tokens_per_second``, ``text``."""
 
-    def job_waiting(self, job: Job) -> None:
-        """Another run is making ``job``; its worker waits for that."""
+    def job_busy(self, job: Job, why: str) -> None:
+        """Another run is making ``job``, as ``why`` says; it is asked for again when nothing else can be done."""
 
     def job_again(self, job: Job, why: str) -> None:
         """``job`` has stopped since it shares its accelerator; it starts again when it has it for itself."""
@@ -92,9 +94,7 @@ class PlainProgress(Progress):
             self.say(f"{jobs_text(len(todo))} to run, {cached} already done")
 
     def job_started(self, job: Job) -> None:
-        if job.key not in self.numbers:  # else it starts again
-            self.number += 1
-            self.numbers[job.key] = self.number
+        self._number(job)
         self.spoken[job.key] = self.clock()
         self.left.start(job)
         # Of hundreds of short jobs the end alone is worth a line.
@@ -113,9 +113,8 @@ class PlainProgress(Progress):
             whole = f"; {duration(left)} left for all" if left is not None else ""
             self.say(f"{self._place(job)} {job.label}: {told}{whole}")
 
-    def job_waiting(self, job: Job) -> None:
-        if self.level > QUIET:
-            self.say(f"{self._place(job)} {job.label}: another run is making it; waiting")
+    def job_busy(self, job: Job, why: str) -> None:
+        self.debug(why)
 
     def job_again(self, job: Job, why: str) -> None:
         self.left.stop(job)
@@ -124,6 +123,7 @@ class PlainProgress(Progress):
 
     def job_done(self, job: Job, seconds: float, *, elsewhere: bool = False) -> None:
         self.left.settle(job)
+        self._number(job)
         if self.level > QUIET:
             how = "done by another run" if elsewhere else f"done in {duration(seconds)}"
             self.say(f"{self._place(job)} {job.label}: {how}")
@@ -154,6 +154,11 @@ class PlainProgress(Progress):
     def end(self, outcome: Outcome) -> None:
         if self.level > QUIET:
             self.say(outcome_text(outcome))
+
+    def _number(self, job: Job) -> None:
+        if job.key not in self.numbers:  # else it starts again, or ends
+            self.number += 1
+            self.numbers[job.key] = self.number
 
     def _place(self, job: Job) -> str:
         width = len(str(self.count))
@@ -242,12 +247,13 @@ def printed_text(job: Job, first: str, lines: int, log: Path) -> str:
 def outcome_text(outcome: Outcome) -> str:
     """The last line of a run."""
     cached = len(outcome.cached)
-    if not (outcome.done or outcome.failed or outcome.skipped or outcome.stopped):
+    if not (outcome.done or outcome.elsewhere or outcome.failed or outcome.skipped or outcome.stopped):
         return f"nothing to do: {'the job is' if cached == 1 else f'all {cached} jobs are'} already done"
     parts = [f"{len(outcome.done)} done"]
     if outcome.holes:
         parts[0] += f" ({len(outcome.holes)} incomplete)"
     for name, count in (
+        ("done by other runs", len(outcome.elsewhere)),
         ("already done", cached),
         ("failed", len(outcome.failed)),
         ("skipped", len(outcome.skipped)),

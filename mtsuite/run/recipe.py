@@ -14,7 +14,10 @@ from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
 from mtsuite.report.failed_jobs import SKIPPED
 from mtsuite.results.writing import is_output, write_files
+from mtsuite.run.claim import Claim
 from mtsuite.run.environment import describe_environment
+from mtsuite.run.executors.drive import run_elsewhere
+from mtsuite.run.executors.find import Chosen
 from mtsuite.run.progress import Progress
 from mtsuite.run.scheduler import Outcome, run_plan
 from mtsuite.run.store import Store
@@ -22,15 +25,19 @@ from mtsuite.run.store import Store
 
 @dataclass(frozen=True)
 class Finished:
-    """What a run left: the outcome of its jobs, and where the results lie (None when there is nothing to report)."""
+    """What a run left: the outcome of its jobs, and where the results lie (None when this run wrote none).
+
+    ``helped`` says why it wrote none although the jobs are done: it was not asked to, or another run writes them.
+    """
 
     outcome: Outcome
     results: Path | None
     ran: int
+    helped: str = ""
 
     @property
     def complete(self) -> bool:
-        return self.outcome.complete and self.results is not None
+        return self.outcome.complete and (self.results is not None or bool(self.helped))
 
 
 def run_recipe(
@@ -44,13 +51,50 @@ def run_recipe(
     progress: Progress | None = None,
     command: str = "",
     functions: Mapping[str, str] | None = None,
+    report: bool = True,
+    executor: Chosen | None = None,
 ) -> Finished:
-    """Run what is not done, then report on all that is there; rows that could not be planned are holes in it."""
-    failed_rows = _keep_broken(planned, store, progress or Progress())
-    outcome = run_plan(
-        planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
-        functions=functions, failed=failed_rows,
-    )  # fmt: skip
+    """Run what is not done, then report on all that is there; rows that could not be planned are holes in it.
+
+    With an ``executor`` its machines make the jobs, and this one the report.  Where another run of the recipe writes
+    the results folder, and without ``report``, this one makes jobs alone.  Raises RecipeError when the run that
+    writes the folder makes other results.
+    """
+    progress = progress or Progress()
+    claim = Claim(results, planned)
+    try:
+        if report and not claim.take():
+            progress.note(f"note: {claim.other} writes {results}; this run makes jobs for it")
+        failed_rows = _keep_broken(planned, store, progress)
+        if executor is None or all(store.is_done(job.key, job.kind) for job in planned.plan):
+            outcome = run_plan(
+                planned.plan, store, workers=workers, keep_going=keep_going, offline=offline, progress=progress,
+                functions=functions, failed=failed_rows,
+            )  # fmt: skip
+        else:
+            outcome = run_elsewhere(
+                planned, store, executor, keep_going=keep_going, offline=offline, progress=progress,
+                functions=functions, failed=failed_rows,
+            )  # fmt: skip
+        if not report or not claim.take():
+            helped = f"{claim.other} writes {results}" if report else "no results were asked for (--no-report)"
+            return Finished(outcome, None, len(outcome.done), helped)
+        return _report(planned, outcome, results, store, offline, progress, command, functions)
+    finally:
+        claim.release()
+
+
+def _report(
+    planned: Planned,
+    outcome: Outcome,
+    results: Path,
+    store: Store,
+    offline: bool,
+    progress: Progress,
+    command: str,
+    functions: Mapping[str, str] | None,
+) -> Finished:
+    """Put the results together from what is in the store, and copy them into their folder."""
     available = {key for key, job in planned.plan.jobs.items() if store.has_output(job)}
     scored = any(line.scores in available for line in planned.lines)
     if not scored:

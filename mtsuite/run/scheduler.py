@@ -1,4 +1,8 @@
-"""Runs the jobs of a plan that are not done yet, on worker processes of this machine."""
+"""Runs the jobs of a plan that are not done yet, on worker processes of this machine.
+
+Other runs on the same store share the work: a job that one of them is making is given back by the worker, and another
+one is taken.  A run waits only when nothing else can be done.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,19 @@ from typing import Any
 
 from mtsuite.errors import MTSuiteError, StoreError
 from mtsuite.plan.graph import Job, Plan
+from mtsuite.run.busy import Busy
 from mtsuite.run.crowded import Crowded
 from mtsuite.run.disk import NoSpaceError
 from mtsuite.run.machine import usable_cores, visible_gpus
 from mtsuite.run.order import choose, critical_paths, dependants, wanted
 from mtsuite.run.outside import outside_code
 from mtsuite.run.pool import Pool, WorkerProcess
+from mtsuite.run.presence import present
 from mtsuite.run.progress import Progress
 from mtsuite.run.store import Store
+
+_LOOK = 0.25  # seconds between two looks at jobs that other runs are making
+_TELL = 60.0  # seconds between two notes that a run waits for others
 
 
 @dataclass
@@ -33,6 +42,7 @@ class Outcome:
     skipped: list[Job] = field(default_factory=list)  # an input failed
     stopped: list[Job] = field(default_factory=list)  # not run, or ended on the way, since the run stopped
     holes: list[Job] = field(default_factory=list)  # of ``done``: ran although an optional input was missing
+    elsewhere: list[Job] = field(default_factory=list)  # made by other runs meanwhile
     seconds: float = 0.0
 
     @property
@@ -53,25 +63,30 @@ def run_plan(
     functions: Mapping[str, str] | None = None,
     failed: Iterable[tuple[Job, str]] = (),
     as_it_is: Collection[str] = (),
+    cores: int | None = None,
+    holed: Collection[str] = (),
 ) -> Outcome:
     """Run what is not done yet and tell what became of it; a job that fails does not raise.
 
-    ``workers`` is the number of processes (default: one a CUDA device, else one a core up to eight).
+    ``workers`` is the number of processes (default: one a CUDA device, else one a core up to eight), ``cores`` the
+    cores for all of them (default: those of the machine).
     A job computes with ``cores // workers`` threads, an ``exclusive`` one runs alone with all cores;
     on a machine with CUDA devices each worker has one of them (several share one where there are more
     workers) and nothing runs alone but a job that found too little memory beside others: it is tried
     again when its device is empty.  With ``only_keys`` only those jobs and what they need are run.
     ``functions`` maps kinds to ``module:name`` or ``file.py:name`` instead of the function of the kind
     (for tests and launchers).  ``failed`` has failed before the run; it counts like what fails in it.
-    ``as_it_is`` are keys whose output is taken as it is, with holes too, instead of being made again.
+    ``as_it_is`` are keys whose output is taken as it is, with holes too, instead of being made again; ``holed`` those
+    of them whose holes are holes in what is made from them.
 
-    Raises ``StoreError`` when the store cannot be written or its disk is full (what is finished is
-    kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
+    Raises ``StoreError`` when the store cannot be written, has no locks that lock, or its disk is full (what is
+    finished is kept), ``MTSuiteError`` when no worker can be started, ``KeyboardInterrupt`` after ending the
     workers.  Without ``keep_going`` the first failure ends the running jobs; their partial folders stay.
     """
     begun = time.monotonic()
     progress = progress or Progress()
     store.look_through(job for key, job in plan.jobs.items() if key not in as_it_is)
+    failed_before = store.failures()
     done = {key for key, job in plan.jobs.items() if key in as_it_is or store.is_done(key, job.kind)}
     keys = wanted(plan, only_keys, done)
     outcome = Outcome(cached=[plan.jobs[key] for key in keys if key in done], failed=list(failed))
@@ -84,8 +99,12 @@ def run_plan(
             for key in todo:
                 if (moved := store.set_aside(plan.jobs[key])) is not None:
                     progress.note(f"warning: {moved}")
-            run = _Run(plan, store, todo, done, outcome, progress, keep_going, dict(functions or {}))
-            run.go(workers, offline)
+            run = _Run(plan, store, todo, outcome, progress, keep_going, dict(functions or {}), failed_before)
+            run.holed.update(holed)
+            with present(store.root) as others:
+                if others and progress.tells_of_others:
+                    progress.note(sharing_text(others))
+                run.go(workers, cores or usable_cores(), offline)
     finally:
         outcome.seconds = time.monotonic() - begun
         progress.end(outcome)
@@ -100,14 +119,15 @@ class _Run:
         plan: Plan,
         store: Store,
         todo: list[str],
-        done: Collection[str],
         outcome: Outcome,
         progress: Progress,
         keep_going: bool,
         functions: dict[str, str],
+        failed_before: Mapping[str, str],
     ) -> None:
         self.jobs, self.store, self.outcome, self.progress = plan.jobs, store, outcome, progress
-        self.keep_going, self.functions = keep_going, functions
+        self.keep_going, self.functions, self.failed_before = keep_going, functions, failed_before
+        self.finished = Store(store.root, check=False)  # to look often: what others finish is checked when it is read
         self.length = critical_paths(plan, set(todo))
         self.behind = dependants(plan, set(todo))
         self.open = set(todo)  # neither done nor failed nor skipped
@@ -121,11 +141,14 @@ class _Run:
         self.running: dict[WorkerProcess, tuple[str, float]] = {}
         self.alone = False
         self.crowded = Crowded()
+        self.busy = Busy()
+        self.looked = 0.0
+        self.told_waiting = -_TELL
         self.stop: MTSuiteError | None = None
 
-    def go(self, workers: int | None, offline: bool) -> None:
+    def go(self, workers: int | None, cores: int, offline: bool) -> None:
         """Run until nothing is left to run."""
-        cores, gpus = usable_cores(), visible_gpus()
+        gpus = visible_gpus()
         size = max(1, workers if workers is not None else len(gpus) or min(cores, 8))
         self.share, self.cores, self.own_device = max(1, cores // size), cores, bool(gpus)
         self.offline = offline
@@ -133,17 +156,17 @@ class _Run:
         ended = False
         try:
             self._dispatch()
-            while self.running:
+            while self.running or self.busy or self.ready:
                 try:
-                    worker, event = self.pool.events.get(timeout=1.0)
+                    worker, event = self.pool.events.get(timeout=_LOOK if self.busy else 1.0)
+                    self._handle(worker, event)
                 except queue.Empty:
                     self.progress.tick()
-                    continue
-                self._handle(worker, event)
+                self._look_around()
                 if self.stop is not None or (self.outcome.failed and not self.keep_going):
                     break
                 self._dispatch()
-            ended = not self.running
+            ended = not (self.running or self.busy or self.ready)
         except KeyboardInterrupt:
             self.progress.note("interrupted; what is finished is kept, the same command goes on from here")
             raise
@@ -152,6 +175,22 @@ class _Run:
             self.outcome.stopped = [self.jobs[key] for key in self.position if key in self.open]
         if self.stop is not None:
             raise self.stop
+
+    def _look_around(self) -> None:
+        """See which busy jobs other runs have finished, and which are to be asked for again."""
+        if not self.busy or time.monotonic() - self.looked < _LOOK:
+            return
+        self.looked = time.monotonic()
+        if not self.running and not self.ready and self.looked - self.told_waiting > _TELL:
+            self.told_waiting = self.looked
+            self.progress.note(waiting_text([self.jobs[key].label for key in self.busy]))
+        for key in self.busy:
+            job = self.jobs[key]
+            if self.finished.is_done(key, job.kind):
+                self.busy.settled(key)
+                self._done(job, {"elsewhere": True})
+        if again := self.busy.due():
+            self.ready = sorted([*self.ready, *again], key=lambda name: self.position[name])
 
     # -- starting -----------------------------------------------------------------------------
 
@@ -202,7 +241,7 @@ class _Run:
         paths = {
             role: str(self.store.folder(needed, self.jobs[needed].kind).absolute())
             for role, needed in job.inputs.items()
-            if needed not in self.lost
+            if needed in self.jobs and needed not in self.lost
         }
         self.alone = self._exclusive(key)
         message = {
@@ -214,15 +253,14 @@ class _Run:
             "offline": self.offline,
             "holes": self._holes(key),
             "function": self.functions.get(job.kind),
+            "failed_before": self.failed_before.get(key, ""),
         }
         self.running[worker] = (key, time.monotonic())
-        worker.outside = worker.outside or self.outside[key]
-        worker.last_inputs = frozenset({key, *job.inputs.values()})
         worker.send(message)
-        self.progress.job_started(job)
 
     def _holes(self, key: str) -> list[str]:
-        return [role for role, needed in self.jobs[key].inputs.items() if needed in self.lost or needed in self.holed]
+        gone = self.lost | self.holed
+        return [role for role, needed in self.jobs[key].inputs.items() if needed in gone or needed not in self.jobs]
 
     # -- listening ----------------------------------------------------------------------------
 
@@ -239,10 +277,15 @@ class _Run:
             if name == "progress":
                 values = event.get("values")
                 self.progress.job_progress(job, values if isinstance(values, dict) else {})
-            elif name == "waiting":
-                self.progress.job_waiting(job)
             elif name == "started":
-                self.progress.job_progress(job, {"text": ""})
+                worker.outside = worker.outside or self.outside[job.key]
+                worker.last_inputs = frozenset({job.key, *job.inputs.values()})
+                self.progress.job_started(job)
+            elif name == "busy":
+                self._release(worker)
+                if self.busy.given_back(job.key):
+                    self.progress.job_busy(job, str(event.get("text", "")))
+                self._end_row(worker)
             elif name == "done":
                 self._release(worker)
                 self._done(job, event)
@@ -275,7 +318,7 @@ class _Run:
 
     def _done(self, job: Job, event: Mapping[str, Any]) -> None:
         key = job.key
-        self.outcome.done.append(job)
+        (self.outcome.elsewhere if event.get("elsewhere") else self.outcome.done).append(job)
         if self._holes(key) and not event.get("elsewhere"):
             self.holed.add(key)
             self.outcome.holes.append(job)
@@ -288,6 +331,7 @@ class _Run:
         self.outcome.failed.append((job, message))
         self.lost.add(job.key)
         where = f" ({event['where']})" if event.get("where") else ""
+        where += f" (in another run, on {event.get('host') or 'another machine'})" if event.get("elsewhere") else ""
         first, line_break, rest = message.partition("\n")
         self.progress.job_failed(job, first + where + line_break + rest, self.store.failed_path(job))
         self._printed(job, event, self.store.failed_path(job))
@@ -314,6 +358,7 @@ class _Run:
                 error_class="WorkerDied",
                 traceback=f"{message}\n{said}\n",
                 seconds=time.monotonic() - since,
+                machine=True,
             )
         self._failed(job, {"error": message})
 
@@ -337,6 +382,19 @@ class _Run:
                 else:
                     self.ready.append(after)
         self.ready.sort(key=lambda name: self.position[name])
+
+
+def sharing_text(hosts: Collection[str]) -> str:
+    """That other runs are at work on the store; ``hosts`` has one entry per run."""
+    named = ", ".join(dict.fromkeys(hosts))
+    runs = "another run is" if len(hosts) == 1 else f"{len(hosts)} other runs are"
+    return f"note: {runs} at work on this store ({named}): jobs that they make are not made here"
+
+
+def waiting_text(labels: Collection[str]) -> str:
+    """That nothing can be done but what other runs are making."""
+    shown = ", ".join(list(labels)[:3]) + (f" and {len(labels) - 3} more" if len(labels) > 3 else "")
+    return f"nothing else can be done now: waiting for what other runs are making ({shown})"
 
 
 def how_it_ended(code: int) -> str:

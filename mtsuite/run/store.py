@@ -6,6 +6,7 @@
     root/<kind>/<key>.partial/   in the making; survives a kill, so that checkpoints are found again
     root/failed/<key>/           how a job failed: status.json, traceback.txt, log.txt
     root/locks/<key>.lock        held by the process that makes the job
+    root/runs/                   runs that are at work on the store
     root/aside/                  folders that could not be trusted
 
 A finished folder appears by one rename, after its ``status.json`` is on the disk.  The status lists the folder's
@@ -20,19 +21,19 @@ import json
 import logging
 import os
 import shutil
+import socket
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
-from filelock import FileLock, Timeout
-
 from mtsuite.errors import StoreError
 from mtsuite.plan.budget import Done
 from mtsuite.plan.graph import Job
 from mtsuite.run.contents import FILES, SEAL, Digests, contents, damage, seal
 from mtsuite.run.disk import disk_errors, existing_parent, plain, sync_folder, write_json
+from mtsuite.run.locks import Lock, holder_text, prove
 from mtsuite.run.machine import usable_cores
 
 SCHEMA = 1
@@ -109,6 +110,25 @@ class Store:
             return "failed"
         return "partial" if self.partial_path(job).is_dir() else "absent"
 
+    def failures(self) -> dict[str, str]:
+        """Which jobs have failed before: key to the name of the attempt."""
+        found = {}
+        for folder in sorted((self.root / "failed").glob("*")):
+            status = self._read(folder, state="failed")
+            if isinstance(status, dict):
+                found[folder.name] = attempt_of(status)
+        return found
+
+    def failed_elsewhere(self, job: Job, before: str) -> dict[str, Any] | None:
+        """How another run has failed to make ``job`` since its last failure was ``before`` (empty: none).
+
+        None also where the failure may be the other machine's alone: there it may succeed here.
+        """
+        status = self._read(self.failed_path(job), state="failed")
+        if not isinstance(status, dict) or attempt_of(status) == before or status.get("machine"):
+            return None
+        return status
+
     def problem(self, job: Job) -> str | None:
         """Why a folder under the finished name is not trusted, or ``None``."""
         found = self._read(self.path(job))
@@ -164,7 +184,7 @@ class Store:
     # -- writing ------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Create the root and prove that it can be written; ``StoreError`` if not."""
+        """Create the root and prove that it can be written and has locks that lock; ``StoreError`` if not."""
         probe = self.root / "locks" / f".probe-{uuid.uuid4().hex[:8]}"
         with disk_errors(self.root):
             above = existing_parent(self.root)
@@ -173,35 +193,38 @@ class Store:
             probe.parent.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"mtsuite")
             probe.unlink()
+            prove(probe.parent)
 
     @contextlib.contextmanager
     def lock(self, job: Job, on_wait: Callable[[], None] | None = None, timeout: float = -1) -> Iterator[None]:
         """Hold the job's lock; wait for another run that holds it (``on_wait`` is called once before waiting).
 
         The operating system lets go of the lock when its process dies, however it dies.
-        Raises ``StoreError`` after ``timeout`` seconds (never, when negative).
+        Raises ``StoreBusyError`` after ``timeout`` seconds (never, when negative), ``StoreError`` where there are no
+        locks.
         """
         path = self.root / "locks" / f"{job.key}.lock"
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(path)
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
+            lock = Lock(path)
+            if not lock.acquire():
                 if on_wait is not None:
                     on_wait()
-                try:
-                    lock.acquire(timeout=timeout, poll_interval=0.1)
-                except Timeout:
-                    raise StoreBusyError(f"{job.label} is still being made by another run ({path})") from None
-            except NotImplementedError:
-                raise StoreError(
-                    f"the file system of {self.root} has no file locks; set MTSUITE_HOME to a folder on another disk"
-                ) from None
+                if not lock.acquire(timeout):
+                    raise StoreBusyError(f"{job.label} is still being made by another run ({holder_text(path)})")
+            self._look_again(self.path(job))
         try:
             yield
         finally:
             lock.release()
+
+    def _look_again(self, folder: Path) -> None:
+        """Let a network file system ask its server what there is: it may remember that a folder is not there.
+
+        Opening the folder above is what makes it ask (close-to-open consistency).
+        """
+        with contextlib.suppress(OSError):
+            os.close(os.open(folder.parent, os.O_RDONLY))
 
     def set_aside(self, job: Job) -> str | None:
         """Move a folder that is not trusted out of the way and say so; ``None`` when there is none.
@@ -227,7 +250,7 @@ class Store:
             partial.mkdir(parents=True, exist_ok=True)
             (partial / "status.json").unlink(missing_ok=True)
             spec = {"kind": job.kind, "label": job.label, "spec": job.spec, "inputs": dict(job.inputs)}
-            write_json(partial / "spec.json", spec)
+            write_json(partial / "spec.json", spec, durable=False)  # the status has its hash
         return partial
 
     def finish(
@@ -282,8 +305,12 @@ class Store:
         user_error: bool = False,
         traceback: str = "",
         seconds: float = 0.0,
+        machine: bool = False,
     ) -> Path:
-        """Keep how ``job`` failed.  The partial folder stays, a later run goes on from its checkpoints."""
+        """Keep how ``job`` failed.  The partial folder stays, a later run goes on from its checkpoints.
+
+        ``machine``: the failure may be this machine's alone, so that other runs try the job themselves.
+        """
         folder = self.failed_path(job)
         with disk_errors(folder):
             folder.mkdir(parents=True, exist_ok=True)
@@ -301,6 +328,9 @@ class Store:
                 "error": error,
                 "error_class": error_class,
                 "user_error": user_error,
+                "machine": machine,
+                "host": socket.gethostname(),
+                "attempt": uuid.uuid4().hex,
                 "seconds": round(seconds, 3),
                 "finished": now(),
             }
@@ -319,6 +349,11 @@ class Store:
         grave.parent.mkdir(parents=True, exist_ok=True)
         os.rename(folder, grave)
         shutil.rmtree(grave, ignore_errors=True)
+
+
+def attempt_of(status: Mapping[str, Any]) -> str:
+    """What tells one failure from another; those of older versions go by their time."""
+    return str(status.get("attempt") or status.get("finished"))
 
 
 def now() -> str:

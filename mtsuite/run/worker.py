@@ -3,13 +3,15 @@
 ``python -m mtsuite.run.worker`` reads a JSON object a line on its standard input::
 
     {"job": {"kind", "label", "spec", "inputs", "key"}, "paths": {role: folder}, "output": folder,
-     "store": folder, "threads": n, "offline": bool, "holes": [role], "function": "module:name"}
+     "store": folder, "threads": n, "offline": bool, "holes": [role], "function": "module:name",
+     "failed_before": text}
 
 and answers in JSON lines on what was its standard output when it started: ``ready``, then for each
-job ``waiting`` (another run makes it), ``started``, ``progress``, and ``done`` or ``failed``.  While
-a job runs, the descriptors 1 and 2 lead to its ``log.txt``, so that neither prints nor C libraries
-reach the answers; the last answer says when the job printed on its standard output.  When the standard
-input ends, the parent is gone, and the worker ends at once together with every process it started.
+job ``busy`` (another run makes it, so it is given back), or ``started``, ``progress``, and ``done`` or ``failed``.
+What another run has done or failed to do meanwhile is answered at once, with ``elsewhere``.  While a job runs, the
+descriptors 1 and 2 lead to its ``log.txt``, so that neither prints nor C libraries reach the answers; the last answer
+says when the job printed on its standard output.  When the standard input ends, the parent is gone, and the worker
+ends at once together with every process it started.
 
 ``function`` replaces the function of the kind; it is meant for tests and launchers and is
 ``module:name`` or ``path/to/file.py:name``.
@@ -40,7 +42,7 @@ from mtsuite.meter import peak_gpu_memory_mb, peak_memory_mb, release_gpu_memory
 from mtsuite.plan.graph import Job
 from mtsuite.run.cache import BoundedCache
 from mtsuite.run.disk import is_full, no_space, plain
-from mtsuite.run.store import Store, now
+from mtsuite.run.store import Store, StoreBusyError, now
 from mtsuite.run.threads import ThreadCount
 
 PROGRESS_INTERVAL = 0.2  # seconds between two progress lines of one job
@@ -136,6 +138,7 @@ class Worker:
         self.cache = BoundedCache()
         self.threads = ThreadCount()
         self.threads.install()
+        self._tidied = self._tidying = 0.0  # when, and how long it took
 
     def serve(self, message: dict[str, Any]) -> None:
         """Run the job of one command under its lock and answer ``done`` or ``failed``, whatever happens.
@@ -151,13 +154,20 @@ class Worker:
             if job.key != key:
                 raise ValueError(f"{job.label}: the specification does not survive JSON (key {key} became {job.key})")
             store = Store(message["store"], check=False)  # the parent has checked it
-            with store.lock(job, on_wait=lambda: self.channel.send("waiting", key=key)):
+            with store.lock(job, timeout=0):
                 if store.is_done(job.key, job.kind):
                     status = store.status(job) or {}
                     answer = {"summary": status.get("summary", {}), "seconds": status.get("seconds", 0.0)}
                     self.channel.send("done", key=key, elsewhere=True, **answer)
                     return
+                failed = store.failed_elsewhere(job, message.get("failed_before", ""))
+                if failed is not None:
+                    told = {"error": failed["error"], "host": failed.get("host", "")}
+                    self.channel.send("failed", key=key, elsewhere=True, **told)
+                    return
                 self._run(job, store, message)
+        except StoreBusyError as error:
+            self.channel.send("busy", key=key, text=str(error))
         except BaseException as error:
             report = describe(error, Path(message.get("store", ".")))
             self.channel.send("failed", key=key, seconds=time.monotonic() - begun, **report)
@@ -200,14 +210,27 @@ class Worker:
             self.cache.clear()  # what the job left half changed must not reach the next one
             report = describe(error, store.root)
             with contextlib.suppress(StoreError):  # a full disk cannot hold the traceback either; it is sent
-                store.fail(job, seconds=time.monotonic() - begun, **_without(report, "no_space", "no_memory", "where"))
+                kept = _without(report, "no_space", "no_memory", "where")
+                machine = report["no_space"] or report["no_memory"] or isinstance(error, MemoryError)
+                store.fail(job, seconds=time.monotonic() - begun, machine=machine, **kept)
             self.channel.send("failed", key=key, seconds=time.monotonic() - begun, printed=prints.told, **report)
         else:
             self.channel.send(
                 "done", key=key, summary=summary or {}, seconds=seconds, peak_memory_mb=peak, printed=prints.told
             )
-        gc.collect()
+        self.tidy()
         release_gpu_memory()
+
+    def tidy(self) -> None:
+        """Free models that hold one another in cycles, in at most a twentieth of the time.
+
+        A look at all objects of torch and transformers takes a tenth of a second and more, as long as many scores.
+        """
+        begun = time.monotonic()
+        if begun - self._tidied >= 20 * self._tidying:
+            gc.collect()
+            self._tidied = time.monotonic()
+            self._tidying = self._tidied - begun
 
 
 class Throttle:

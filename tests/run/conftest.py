@@ -66,18 +66,25 @@ told = json.loads(sys.argv[1])
 plan = Plan()
 for one in told["jobs"]:
     plan.add(Job(**one))
-outcome = run_plan(plan, Store(told["root"]), workers=2, functions=told["functions"], progress=PlainProgress(Console()))
+outcome = run_plan(
+    plan, Store(told["root"]), workers=told["workers"], functions=told["functions"], progress=PlainProgress(Console())
+)
 sys.exit(0 if outcome.complete else 1)
 """
 
 
-def start_parent(store: Store, *jobs: Job) -> subprocess.Popen[str]:
-    """A process that runs the jobs as the command line would."""
+def parent_command(store: Store, *jobs: Job, workers: int = 2) -> list[str]:
+    """The command line of a process that runs the jobs as ``mtsuite run`` would."""
     listed = [{"kind": j.kind, "label": j.label, "spec": j.spec, "inputs": j.inputs} for j in jobs]
-    told = json.dumps({"jobs": listed, "root": str(store.root), "functions": FUNCTIONS})
+    told = json.dumps({"jobs": listed, "root": str(store.root), "functions": FUNCTIONS, "workers": workers})
+    return [sys.executable, "-c", SCRIPT, told]
+
+
+def start_parent(store: Store, *jobs: Job, workers: int = 2) -> subprocess.Popen[str]:
+    """A process that runs the jobs as the command line would."""
     environment = dict(os.environ, PYTHONPATH=str(Path(mtsuite.__file__).parent.parent))
     return subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, told],
+        parent_command(store, *jobs, workers=workers),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
