@@ -80,7 +80,7 @@ class Bad:
 TRAINING = "translation (seed 1)"
 CASES = {
     "import": Bad("head", RAISE, "import", "KeyError: 'on purpose'", "<module>"),
-    "sudden end": Bad("head", "import os; os._exit(0)", "import", "SystemExit: os._exit(0)", ""),
+    "sudden": Bad("head", "import os; os._exit(0)", "import", "SystemExit: os._exit(0)", ""),
     "exit": Bad("head", "sys.exit('no such option')", "import", "SystemExit: no such option", "<module>"),
     "missing": Bad("head", "import no_such_module_xyz", "import", "No module named 'no_such_module_xyz'", "<module>"),
     "phases": Bad("phases", RAISE, "phases", "in phases: KeyError: 'on purpose'", "in phases"),
