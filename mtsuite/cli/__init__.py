@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from mtsuite import __version__
+from mtsuite.cli.data import data_app
 from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
 from mtsuite.cli.models import model_app
@@ -49,6 +50,7 @@ for verb in (run, plan, validate, report, compare, merge, score, translate, expo
     app.command()(verb)
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(data_app, name="data")
 app.add_typer(model_app, name="model")
 
 

@@ -65,7 +65,7 @@ def make_plan(read: ReadRecipe, *, offline: bool = False) -> Planned:
 
 class _Planner:
     def __init__(self, read: ReadRecipe, offline: bool) -> None:
-        self.recipe, self.folder = read.recipe, read.folder
+        self.recipe, self.folder, self.offline = read.recipe, read.folder, offline
         self.error = errors_of(read)
         check_metrics(self.recipe, self.error)
         check_architecture(self.recipe, self.error)
@@ -90,7 +90,7 @@ class _Planner:
 
     def build(self) -> Planned:
         recipe = self.recipe
-        corpus, self.out.sizes = corpus_job(recipe, self.folder)
+        corpus, self.out.sizes = corpus_job(recipe, self.folder, self.offline)
         check_measured(recipe, self.out.sizes, self.error)
         self.out.corpus = self.out.plan.add(corpus)
         if recipe.forgetting.zero_shot_directions:
@@ -422,7 +422,9 @@ class _Planner:
             return [VALIDATION]
         names = test_set_names(self.recipe.data.model_dump(mode="json"), Direction.parse(direction), self.folder)
         if not names:
-            raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")
+            raise RecipeError(
+                f"directions: no test set of data.text, data.benchmarks or data.sacrebleu serves {direction}."
+            )
         return names
 
 

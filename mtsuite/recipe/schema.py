@@ -135,6 +135,24 @@ class SacrebleuTests(Section):
     )
 
 
+class BenchmarkSet(Section):
+    """A test set by name (`mtsuite data list`), from the hub or from a local copy of the same layout."""
+
+    directions: list[str] = Field(
+        [], description="Directions to take from it; empty: all of the recipe's that the set has."
+    )
+    path: str | None = Field(
+        None, description="A folder with a copy of the set as it is published; empty: the set's home, through a cache."
+    )
+    split: str | None = Field(
+        None, description="`dev` or `devtest` of FLORES, `dev` or `test` of TICO-19; empty: the test split."
+    )
+    revision: str | None = Field(None, description="Commit or tag of a set on the hub; empty: the newest.")
+    max_sentences: int | None = Field(
+        None, ge=1, description="Keep the first so many segments; marked in the table's notes."
+    )
+
+
 class Cleaning(Section):
     """Filters over training pairs; what they drop is counted by reason. Test sets are never filtered."""
 
@@ -160,13 +178,33 @@ class Data(Section):
     text: Annotated[MicroworldSource | FilesSource | HubSource, Field(discriminator="source")] = Field(
         MicroworldSource(), description="Where the text comes from."
     )
-    sacrebleu: SacrebleuTests = Field(SacrebleuTests(), description="Test sets by sacrebleu's names.")
+    sacrebleu: SacrebleuTests = Field(
+        SacrebleuTests(),
+        description="Test sets by sacrebleu's names, with their first reference; `benchmarks` reads all references.",
+    )
+    benchmarks: dict[str, BenchmarkSet] = Field(
+        {},
+        description="Test sets by name (`flores+`, `wmt24++`, every set of sacrebleu, …), several at once, with all "
+        "their references: a list of names, or names with settings. They replace the source's own test sets for the "
+        "directions that they serve.",
+    )
     cleaning: Cleaning = Field(Cleaning(), description="Filters over the training pairs.")
     evaluate_on: Literal["test", "validation"] = Field(
         "test",
         description="Text that is translated and scored; `validation` is for choosing settings without looking at a "
         "test set.",
     )
+
+    @field_validator("benchmarks", mode="before")
+    @classmethod
+    def _names_alone(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            if twice := next((name for name in value if value.count(name) > 1), None):
+                raise ValueError(f"{twice!r} is there twice")
+            return {name: {} for name in value}
+        if isinstance(value, dict):
+            return {name: {} if settings is None else settings for name, settings in value.items()}
+        return value
 
 
 # -- model --------------------------------------------------------------------------------------
