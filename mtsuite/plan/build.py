@@ -37,10 +37,11 @@ from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
+from mtsuite.plan.near import near_job
 from mtsuite.plan.perplexity import plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
-from mtsuite.plan.planned import FLOOR, Line, Planned, Training
+from mtsuite.plan.planned import FLOOR, MEMORY, Line, Planned, Training
 from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
@@ -111,6 +112,11 @@ class _Planner:
         if recipe.report.floor:
             for direction in recipe.directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
+        if (job := near_job(recipe, self.out)) is not None:
+            self.out.near = self.out.plan.add(job)
+        if recipe.leakage.translation_memory:
+            for direction in recipe.directions:
+                self._line(MEMORY, None, 0, ALL, direction, {MEMORY: self.out.near})
         for name in self.methods:
             self._search(name, columns)
         for seed in recipe.seeds:
@@ -375,7 +381,7 @@ class _Planner:
             "model": self.model,
         }
         if method is None:
-            spec |= {"identity": FLOOR, "_use": FLOOR}
+            spec |= {"identity": name, "_use": name}
         else:
             row = recipe.methods.get(name)
             spec |= {

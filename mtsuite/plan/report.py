@@ -13,7 +13,7 @@ from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
-from mtsuite.plan.planned import FLOOR, Planned
+from mtsuite.plan.planned import FLOOR, MEMORY, Planned
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
@@ -63,6 +63,7 @@ def report_plan(
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "perplexities": [asdict(p) for p in planned.perplexities],
         **({"searches": {name: found.choice for name, found in planned.searches.items()}} if planned.searches else {}),
+        **({"near": planned.near, "similarity": recipe.leakage.similarity} if planned.near else {}),
         "starts": [[s.method, s.seed, s.job] for s in planned.starts],
         # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
         "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
@@ -85,6 +86,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
     """What report.json says besides numbers."""
     recipe = planned.recipe
     floor = [FLOOR] if recipe.report.floor else []
+    floor += [MEMORY] if recipe.leakage.translation_memory else []
     decoding = "greedy" if recipe.translate.num_beams == 1 else f"beam {recipe.translate.num_beams}"
     return {
         "schema": SCHEMA,

@@ -620,6 +620,28 @@ class Sequence(Section):
     )
 
 
+class Leakage(Section):
+    """Test segments that training text nearly holds; the same segments are dropped by `data.cleaning` already."""
+
+    near_duplicates: bool = Field(
+        False,
+        description="Search the training text of every pair, on both sides, for near-duplicates of test segments "
+        "(changed or reordered words, other numbers): counts in the notes and `near_duplicates.csv`, scores without "
+        "those segments in `far_scores.csv`.",
+    )
+    similarity: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="Similarity from which on a training line counts as near: weighted Jaccard of character n-grams.",
+    )
+    translation_memory: bool = Field(
+        False,
+        description="Print a translation-memory row: what the other side of the nearest training pair would score. "
+        "Where no line shares enough, its answer is empty.",
+    )
+
+
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
     floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
@@ -689,6 +711,7 @@ class Recipe(Section):
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
     forgetting: Forgetting = Field(Forgetting(), description="What training makes the models forget.")
     sequence: Sequence | None = Field(None, description="Training on directions one after another.")
+    leakage: Leakage = Field(Leakage(), description="Near-duplicates of test segments in training text.")
     report: Report = Field(Report(), description="Tables and figures.")
     tracking: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
         [],
@@ -715,6 +738,8 @@ class Recipe(Section):
                 raise ValueError(
                     "'source-copy' is the name of the floor row; choose another or set report.floor: false"
                 )
+            if name == "translation-memory":
+                raise ValueError("'translation-memory' is the name of a row of the suite's own; choose another")
         return value
 
     @field_validator("directions")
@@ -747,6 +772,11 @@ class Recipe(Section):
         if self.report.baseline is not None and self.report.baseline not in rows:
             raise ValueError(
                 f"report.baseline names a row that is not there: {self.report.baseline!r}; rows: {', '.join(rows)}"
+            )
+        if self.data.evaluate_on == "validation" and (self.leakage.near_duplicates or self.leakage.translation_memory):
+            raise ValueError(
+                "leakage: near-duplicates are sought for test sets, and data.evaluate_on is validation; set "
+                "leakage.near_duplicates and leakage.translation_memory to false"
             )
         pairs = self.significance.pairs
         for row in [row for pair in pairs for row in pair] if isinstance(pairs, list) else []:
