@@ -12,6 +12,7 @@ from mtsuite import __version__
 from mtsuite.cli.data import data_app
 from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
+from mtsuite.cli.metrics import metrics_app
 from mtsuite.cli.models import model_app
 from mtsuite.cli.recipes import recipes_app
 from mtsuite.cli.results import compare, merge, report, score
@@ -51,6 +52,7 @@ for verb in (run, plan, validate, report, compare, merge, score, translate, expo
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
+app.add_typer(metrics_app, name="metrics")
 app.add_typer(model_app, name="model")
 
 

@@ -276,7 +276,7 @@ def _report_json(
         "method_notes": kept_notes(spec, inputs, _method_notes(spec, inputs)),
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
-        "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
+        "lower_is_better": _lower_is_better(spec),
         "fairness": _fairness(spec, inputs),
         "starts": [
             {"method": method, "seed": seed, **read_start(inputs[key])}
@@ -286,6 +286,11 @@ def _report_json(
         "failed": spec["_failed"],
         **courses(spec, inputs),
     }
+
+
+def _lower_is_better(spec: dict[str, Any]) -> list[str]:
+    own = spec.get("_own_metrics", {})
+    return [name for name in spec["metrics"] if make_metric(own.get(name, name)).lower_is_better]
 
 
 def _method_notes(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, str]:

@@ -32,9 +32,10 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     pairs = context.cache[corpus_key].test(direction, spec["test_set"])
     references = context.cache[corpus_key].references(direction, spec["test_set"])
     hypotheses = (inputs["translations"] / "hypotheses.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    key = f"metrics:{json.dumps([spec['metrics'], spec['profile']])}"
+    own = spec.get("_own_metrics", {})  # heading -> name or file of a metric from outside
+    key = f"metrics:{json.dumps([spec['metrics'], spec['profile'], spec.get('own_metrics')])}"
     if key not in context.cache:
-        context.cache[key] = make_metrics(spec["metrics"], spec["profile"])
+        context.cache[key] = make_metrics([own.get(name, name) for name in spec["metrics"]], spec["profile"])
     scores: dict[str, Any] = {}
     for metric in context.cache[key]:
         try:

@@ -37,6 +37,7 @@ from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
+from mtsuite.plan.metrics import metric_columns, own_metrics
 from mtsuite.plan.near import near_job
 from mtsuite.plan.perplexity import plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
@@ -102,7 +103,8 @@ class _Planner:
         columns = comet_settings(recipe)
         self.score_spec = {
             "version": VERSIONS["score"],
-            "metrics": [name for name in recipe.metrics.names if name not in columns],
+            "metrics": [name for name in metric_columns(recipe) if name not in columns],
+            **own_metrics(recipe),
             "languages": sorted(recipe.languages()),
             "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,

@@ -71,6 +71,7 @@ def _spec(data: dict[str, Any], directions: list[str], folder: Path) -> dict[str
         "fingerprint": source_fingerprint(data, folder, directions),
         "settings": _without_places(data),
         "directions": directions,
+        **({"_use": data["text"]["use"]} if data["text"]["source"] == "plugin" else {}),
         "_data": data,
         "_folder": str(folder),
     }
@@ -103,4 +104,6 @@ def _without_places(data: Mapping[str, Any]) -> dict[str, Any]:
     if text["source"] == "files":
         kept = {key: value for key, value in text.items() if key not in _PLACES}
         return {**data, "text": {**kept, "test_sets": list(text["test"])}}
+    if text["source"] == "plugin":  # by its identity, which is in the fingerprint
+        return {**data, "text": {key: value for key, value in text.items() if key != "use"}}
     return dict(data)

@@ -13,6 +13,7 @@ from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
+from mtsuite.plan.metrics import metric_columns, own_metrics
 from mtsuite.plan.planned import FLOOR, MEMORY, Planned
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
@@ -50,8 +51,9 @@ def report_plan(
     spec = {
         "version": VERSIONS["report"],
         "methods": [*recipe.methods, *recipe.external],
-        "metrics": recipe.metrics.names,
+        "metrics": metric_columns(recipe),
         "comet": planned.comet,
+        **own_metrics(recipe),
         "external": list(recipe.external),
         "incomplete": dict(incomplete),
         "seeds": recipe.seeds,
@@ -100,7 +102,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
         "baseline": recipe.report.baseline,
         "columns": list(dict.fromkeys(recipe.report.columns)),
-        "metrics": recipe.metrics.names,
+        "metrics": metric_columns(recipe),
         "notes": _about_bleu(recipe),
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))} | planned.outside,
         "transfer": _transfer(recipe),

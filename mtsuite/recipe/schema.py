@@ -127,6 +127,25 @@ class HubSource(Section):
     max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
 
 
+class PluginSource(Section):
+    """Parallel text that a class of another package or of a file reads."""
+
+    source: Literal["plugin"] = Field("plugin", description="Text from a source of one's own.")
+    use: str = Field(
+        description="Registered name (entry-point group `mtsuite.sources`) or `path/to/file.py:ClassName` of a class "
+        "that derives from `mtsuite.data.sources.Source`."
+    )
+    options: dict[str, Any] = Field({}, description="What the class reads as `self.settings['options']`.")
+    max_train_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+    )
+    max_mono_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many monolingual lines a language."
+    )
+    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs a pair of languages.")
+    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
+
+
 class SacrebleuTests(Section):
     """Test sets that sacrebleu knows by name; they replace the source's own test sets for the directions named."""
 
@@ -175,7 +194,7 @@ class Cleaning(Section):
 class Data(Section):
     """What is trained and tested on."""
 
-    text: Annotated[MicroworldSource | FilesSource | HubSource, Field(discriminator="source")] = Field(
+    text: Annotated[MicroworldSource | FilesSource | HubSource | PluginSource, Field(discriminator="source")] = Field(
         MicroworldSource(), description="Where the text comes from."
     )
     sacrebleu: SacrebleuTests = Field(

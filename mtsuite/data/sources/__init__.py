@@ -34,6 +34,10 @@ def open_source(
     """The source that ``data["text"]`` describes.  Raises DataError when its paths cannot be resolved."""
     text = data["text"]
     kind = text["source"]
+    if kind == "plugin":
+        from mtsuite.data.sources.own import open_own
+
+        return open_own(text, parse_directions(directions), Path(folder).resolve(), offline)
     if kind not in _KINDS:
         raise DataError(f"data.text.source: unknown source {kind!r}. {did_you_mean(kind, _KINDS)}")
     module, _, name = _KINDS[kind].partition(":")
