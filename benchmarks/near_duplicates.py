@@ -21,7 +21,8 @@ class Words:
 
     def __init__(self, seed: int, count: int = 60_000) -> None:
         chance = random.Random(seed)
-        syllables = [a + b for a in "bdfgklmnprstvz" for b in ("a", "e", "i", "o", "u", "an", "er", "il", "os")]
+        ends = ("", *"lmnrst", "ng", "rk", "st")
+        syllables = [a + b + c for a in "bcdfghjklmnprstvwz" for b in "aeiouyäöü" for c in ends]
         self.words = list(
             dict.fromkeys("".join(chance.choices(syllables, k=chance.randint(1, 4))) for _ in range(2 * count))
         )[:count]

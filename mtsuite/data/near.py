@@ -27,10 +27,10 @@ from mtsuite.data.languages import language
 Array = np.ndarray[Any, Any]
 
 BITS = 22  # n-grams are hashed to so many bits
-SKETCH = 32
+SKETCH = 24
 LEAST = 8  # so many, even if all are usual
-USUAL = 0.015  # share of lines from which on an n-gram is usual
-SHARED = 0.2  # share of a text's sketch that a line must have to be compared
+USUAL = 0.004  # share of lines from which on an n-gram is usual
+SHARED = 0.25  # share of a text's sketch that a line must have to be compared
 COMPARED = 4  # lines of a batch that are compared with one text in full
 BATCH = 20_000  # lines that are looked at together
 SAMPLE = 50_000  # training lines that weights are counted on, beside the test texts

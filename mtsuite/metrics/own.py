@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from mtsuite.data.direction import Direction
@@ -45,7 +46,7 @@ class Guarded(Metric):
     """Another's metric: whatever it raises or returns wrongly is a MetricError, which costs its column alone."""
 
     def __init__(self, use: str, options: dict[str, Any]) -> None:
-        self.use, self.cls = use, find_metric(use)
+        self.use, self.cls = Path(use).name, find_metric(use)  # a place of this machine is nothing for notes
         try:
             self.inner = self.cls(**options)
             self.name = self.inner.name

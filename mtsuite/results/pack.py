@@ -15,6 +15,7 @@ from mtsuite.results.files import Files
 LARGE = 500_000  # bytes
 _BULKY = ("translations/", "segments/", "metrics.jsonl")
 _RECORDS = frozenset({"charts.json", "costs.csv", "failures.csv", "intervals.csv", "perplexity.csv", "scores.csv",
+                      "near_duplicates.csv", "far_scores.csv",
                       "significance.csv"})  # fmt: skip
 
 
