@@ -12,6 +12,7 @@ import argparse
 import statistics
 import time
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, Gemma3TextConfig
@@ -36,7 +37,8 @@ def main() -> None:
             vocab_size=64_000, hidden_size=640, intermediate_size=2048, num_hidden_layers=18, num_attention_heads=4,
             num_key_value_heads=1, head_dim=256,
         )  # fmt: skip
-        model = AutoModelForCausalLM.from_config(shape).to(torch.bfloat16).eval()
+        random: Any = AutoModelForCausalLM.from_config(shape)
+        model = random.to(torch.bfloat16).eval()
     model.requires_grad_(False)
     ids = torch.randint(10, model.config.vocab_size, (PROMPTS, LENGTH))
 

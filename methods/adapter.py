@@ -38,6 +38,7 @@ class Bottleneck(nn.Module):
         nn.init.zeros_(self.up.bias)
 
     def forward(self, y: Tensor) -> Tensor:
+        """y + W_up gelu(W_down y + b_down) + b_up, for y (..., d), the output of the feed-forward block: (..., d)."""
         change: Tensor = self.up(nn.functional.gelu(self.down(y.to(self.down.weight.dtype))))
         return y + change.to(y.dtype)
 

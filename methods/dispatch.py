@@ -40,7 +40,7 @@ class Dispatch:
 
     def __init__(self, chosen: Tensor, experts: int) -> None:
         self._tokens, self._k = chosen.shape
-        copies = chosen.flatten()
+        copies = chosen.flatten()  # (n k,): copy i is of token i // k
         self._order = copies.argsort(stable=True)
         self._back = torch.empty_like(self._order)
         self._back.scatter_(0, self._order, torch.arange(len(copies), device=copies.device))
@@ -56,12 +56,13 @@ class Dispatch:
         return rows
 
     def split(self, rows: Tensor) -> tuple[Tensor, ...]:
-        """What ``rows`` returns, by expert."""
+        """What ``rows`` returns (n k, ...), by expert: each (tokens that chose it, ...)."""
         return rows.split(self._counts)
 
     def back(self, rows: Tensor, weights: Tensor) -> Tensor:
         """sum_j weights_j row_j over the k copies of every token: rows (n k, d), weights (n, k) to (n, d)."""
-        y = _Back.apply(rows, self._order, self._back).view(self._tokens, self._k, -1)
+        y = _Back.apply(rows, self._order, self._back).view(self._tokens, self._k, -1)  # (n, k, d)
+        # (n, 1, k) times (n, k, d): the weighted sum over the k copies of a token
         return torch.bmm(weights.to(y.dtype).unsqueeze(1), y).squeeze(1)
 
 
@@ -73,14 +74,17 @@ class _Out(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, order: Tensor, back: Tensor, k: int) -> Tensor:
+        """Rows of x (n, d) in the order of the experts, k copies of each: (n k, d)."""
         ctx.save_for_backward(back)
         ctx.k = k
         return x.index_select(0, order // k)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """The sum over a token's k copies: gradients (n k, d) to (n, d)."""
         (back,) = ctx.saved_tensors
         rows = gradients[0].index_select(0, back)
+        # (n, k, d): a token's copies side by side, added up in one order everywhere
         return rows.view(-1, ctx.k, rows.shape[-1]).sum(1), None, None, None
 
 
@@ -89,10 +93,12 @@ class _Back(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, order: Tensor, back: Tensor) -> Tensor:
+        """Rows (n k, d) in the order of the tokens: (n k, d)."""
         ctx.save_for_backward(order)
         return rows.index_select(0, back)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """Gradients (n k, d) in the order of the experts again: (n k, d)."""
         (order,) = ctx.saved_tensors
         return gradients[0].index_select(0, order), None, None

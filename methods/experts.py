@@ -43,6 +43,7 @@ class Expert(nn.Module):
         self._activation = [activation]  # in a list: it belongs to the base model and is no child
 
     def forward(self, x: Tensor) -> Tensor:
+        """E(x) of tokens x (n, d): (n, d), in the type of the weights."""
         act, linear = self._activation[0], nn.functional.linear
         x = x.to(self.up.dtype)
         up = linear(x, self.up, self.up_bias)
@@ -66,7 +67,8 @@ class Mixture(nn.Module):
         self.scale, self.weighed = scale, weighed
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
+        """sum_j weight_j E_j(x) over the chosen experts, for x (..., d): (..., d)."""
+        flat = x.reshape(-1, x.shape[-1])  # (..., d) to tokens (n, d): each is routed by itself
         numbers, weights = self.choices(x)
         return mix(self.experts, flat, numbers, weights).reshape(x.shape).to(x.dtype)
 
@@ -74,10 +76,10 @@ class Mixture(nn.Module):
         """Numbers of the experts of every token (n, k) and what they count, c included; None and (n, experts): all."""
         with torch.autocast(x.device.type, enabled=False):  # routing is decided in float32
             routing: Routing = self.gate(x)
-            weights, numbers = routing.weights.reshape(-1, len(self.experts)), None
+            weights, numbers = routing.weights.reshape(-1, len(self.experts)), None  # (n, experts)
             if self.k < len(self.experts):
-                numbers = routing.numbers.reshape(-1, self.k)
-                weights = weights.gather(1, numbers)
+                numbers = routing.numbers.reshape(-1, self.k)  # (n, k)
+                weights = weights.gather(1, numbers)  # (n, k): of the chosen experts alone
             return numbers, self.scale * (weights if self.weighed else torch.ones_like(weights))
 
 
@@ -96,7 +98,10 @@ def chosen(numbers: Tensor, experts: int) -> Tensor:
 
 
 def sliced(block: FeedForwardBlock, neurons: Sequence[Tensor]) -> list[Expert]:
-    """Experts that share the block's neurons: sum_j E_j(x) = FFN(x) when the index sets are a partition."""
+    """Experts that share the block's neurons.
+
+    sum_j E_j(x) = FFN(x) when the index sets, each (neurons of slice j,), are a partition.
+    """
     w = block.weights()
 
     def rows(value: Tensor | None, index: Tensor) -> Tensor | None:
@@ -172,6 +177,7 @@ class RoutingProbe(Probe):
 
     @torch.inference_mode()
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """Means over tokens by kind of text.  The class has names and shapes, such as (G, L, n)."""
         found: dict[str, list[Tensor]] = {}
         for code in text.languages:
             monolingual = _Counter()
@@ -205,12 +211,14 @@ class _Counter:
         self.tokens = 0
 
     def add(self, routings: Sequence[Routing], mask: Tensor) -> None:
+        """Add the tokens that ``mask`` (rows, length) marks."""
         weights = weights_of(routings, mask).double().cpu()
         self.weight = self.weight + weights.sum(1)
         self.choice = self.choice + (weights > 0).double().sum(1)
         self.tokens += weights.shape[1]
 
     def into(self, found: dict[str, list[Tensor]], kind: str) -> None:
+        """Append the means (layers, ...) to the lists of ``found``."""
         mass = self.weight / self.weight.sum(-1, keepdim=True).clamp_min(1e-12)
         found.setdefault(f"mass.{kind}", []).append(mass.float())
         found.setdefault(f"load.{kind}", []).append((self.choice / max(1, self.tokens)).float())

@@ -68,6 +68,7 @@ class SeenLanguages(Probe):
     name: ClassVar[str] = "languages"
 
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """No tensors: an empty dictionary, whatever the shapes (rows, length) of the text."""
         return {}
 
 
@@ -80,6 +81,7 @@ class LanguageGroupLoRA(Method):
         return [SeenLanguages(), Train("translation", learning_rate=2e-4)]  # as the lora row
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        """Raises MethodError when a direction has no group."""
         for direction in directions:
             if not self._groups([direction]):
                 raise MethodError(
@@ -151,6 +153,7 @@ class GroupedUpdate(nn.Module):
         return f"group-{group}" in self.groups
 
     def forward(self, x: Tensor) -> Tensor | None:
+        """The active group's change of the output, (..., out) for x (..., in); None without an active group."""
         return None if self.active is None else self.groups[f"group-{self.active}"](x)
 
     def idle_parameters(self) -> int:

@@ -136,7 +136,7 @@ class LLaMAMoE(Method):
         return [p for mixture in mixtures(model) for p in mixture.parameters()]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy, and in training the balance loss summed over layers (as the release sums it)."""
+        """Cross-entropy, and in training the balance loss summed over layers (as the release sums it): a scalar."""
         with watched(model) as routings:
             loss = super().loss(model, batch)
         if not (model.training and self.config.balance):
@@ -219,6 +219,7 @@ class NoisyTopKGate(nn.Module):
             nn.init.zeros_(self.noise.weight)
 
     def forward(self, x: Tensor) -> Routing:
+        """Chosen experts (..., k), their weights and their load (..., E), for x (..., d)."""
         k = self.k
         clean = self.logits(x.float())
         if self.noise is None or not self.training:
@@ -253,7 +254,7 @@ def load_probability(clean: Tensor, noisy: Tensor, deviation: Tensor, numbers: T
 
 
 def cv_squared(values: Tensor) -> Tensor:
-    """Squared coefficient of variation over the last axis: sample variance over squared mean."""
+    """Squared coefficient of variation over the last axis, (..., n) to (...): sample variance over squared mean."""
     return values.var(-1) / (values.mean(-1).square() + 1e-10)
 
 
@@ -261,7 +262,10 @@ def cv_squared(values: Tensor) -> Tensor:
 
 
 def partition(block: FeedForwardBlock, experts: int, how: str, seed: int) -> list[Tensor]:
-    """The block's neurons as ``experts`` index sets of equal size.  Raises MethodError when that cannot be."""
+    """The block's neurons as ``experts`` index sets of equal size, each (f / E,).
+
+    Raises MethodError when that cannot be.
+    """
     if block.neurons % experts:
         raise MethodError(
             f"config.experts: {experts} experts of equal size are asked for, but {block.name} has {block.neurons} "

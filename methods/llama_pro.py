@@ -43,6 +43,7 @@ class LLaMAPro(Method):
         return [Train("translation", learning_rate=2e-4)]  # §4.1
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        """Raises MethodError when there are more copies than layers."""
         if self.config.blocks > layers:
             raise MethodError(
                 f"config.blocks: {self.config.blocks} layers are to be added, one behind each group of layers, but the "
@@ -50,6 +51,7 @@ class LLaMAPro(Method):
             )
 
     def attach(self, model: nn.Module, artefacts: Artefacts, phase: str) -> nn.Module:
+        """The model with its copies.  Raises ModelError when an inserted layer could not start as an identity."""
         layers = len(decoder_layers(model))
         self.check(layers, ())
         for setting, value in _OBSTACLES.items():

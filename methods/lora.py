@@ -56,6 +56,7 @@ def save_lora(model: Any, folder: Path) -> None:
 
 
 def load_lora(model: Any, folder: Path) -> None:
+    """Load the adapter of ``folder`` into ``model``.  Raises MethodError when it does not fit."""
     from peft import set_peft_model_state_dict
     from safetensors.torch import load_file
 

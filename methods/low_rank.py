@@ -26,6 +26,7 @@ class LowRank(nn.Module):
         self.scale, self.dropout = alpha / rank, dropout
 
     def forward(self, x: Tensor) -> Tensor:
+        """(alpha / r) B A drop(x): (..., out) for x (..., in)."""
         x = nn.functional.dropout(x.to(self.A.dtype), self.dropout, self.training)
         return self.scale * nn.functional.linear(nn.functional.linear(x, self.A), self.B)
 

@@ -106,7 +106,7 @@ class MixLoRA(Method):
         return [*low_rank_parameters(model.modules()), *routers]
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy; in training also the balance loss over the tokens that are no padding (Eqs. 8, 9)."""
+        """Cross-entropy, a scalar; in training also the balance loss over tokens that are no padding (Eqs. 8, 9)."""
         config: MixLoRAConfig = self.config
         with watched(model) as routings:
             loss = super().loss(model, batch)
@@ -146,6 +146,7 @@ class Router(nn.Module):
         self.weight = nn.Parameter(std * torch.randn(experts, hidden))
 
     def forward(self, x: Tensor) -> Routing:
+        """Chosen experts (..., k), weights (..., E) that sum to one, and logits (..., E), for x (..., d)."""
         logits = nn.functional.linear(x.float(), self.weight.float())
         p = torch.softmax(logits, dim=-1)
         numbers = largest(p, self.k)
@@ -178,7 +179,8 @@ class LowRankMixture(Mixture):
         self._activation = [block.activation]  # in a list: it belongs to the base model and is no child
 
     def forward(self, x: Tensor) -> Tensor:
-        flat = x.reshape(-1, x.shape[-1])
+        """y = sum_j p~_j E_j(x) over the chosen experts, for x (..., d): (..., d)."""
+        flat = x.reshape(-1, x.shape[-1])  # (..., d) to tokens (n, d)
         numbers, weights = self.choices(x)
         if numbers is None:
             numbers = torch.arange(len(self.experts), device=x.device).expand_as(weights)

@@ -91,6 +91,7 @@ class MoELPR(Method):
         return [experts, review, RoutingProbe()] if config.review else [experts, RoutingProbe()]
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        """Raises MethodError when no layer would get experts."""
         if self.config.every_k_layers > layers:
             raise MethodError(
                 f"config.every_k_layers is {self.config.every_k_layers}, but the model has {layers} layers: no layer "
@@ -118,7 +119,7 @@ class MoELPR(Method):
                 yield from mixture.experts[1:].parameters()
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Cross-entropy; in training also the balance loss in stage 1, the language prior in stage 2."""
+        """Cross-entropy, a scalar; in training also the balance loss in stage 1, the language prior in stage 2."""
         config: MoELPRConfig = self.config
         with watched(model) as routings:
             loss = super().loss(model, batch)
@@ -172,6 +173,7 @@ class Router(nn.Module):
         nn.init.xavier_normal_(self.linear.weight)
 
     def forward(self, x: Tensor) -> Routing:
+        """Chosen experts (..., k), weights (..., N) and logits (..., N), for x (..., d)."""
         logits = nn.functional.linear(x.float(), self.linear.weight.float())
         p = torch.softmax(logits, dim=-1)
         numbers = largest(p, self.k)

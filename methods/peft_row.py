@@ -165,7 +165,8 @@ class PeftRow(Method):
         """The model wrapped by PEFT.
 
         PiSSA and OLoRA take their start out of the base's matrices.  The remainder is computed from the base again
-        whenever the model is put together, and so need not be saved.
+        whenever the model is put together, and so need not be saved.  Raises MethodError when PEFT has no such adapter
+        for this model.
         """
         from peft import get_peft_model
 

@@ -1,3 +1,3 @@
 """mtsuite: a comparison bench for adapting large language models to multilingual translation."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -35,7 +35,7 @@ _DIRECTIONS = tuple(
 GROUPS = (
     "Nothing is trained",
     "Trained on parallel text",
-    "Looks at the base model first, then trains",
+    "Analyzed first, then trained",
     "Trained in several phases",
 )
 
@@ -56,7 +56,7 @@ class Entry:
 
     @property
     def course(self) -> str:
-        """The phases in a word each: ``look: detection → train: translation``."""
+        """The phases in a word each: ``analyze: detection → train: translation``."""
         return " → ".join(phase_text(phase) for phase in self.phases) or "none"
 
     @property
@@ -67,10 +67,10 @@ class Entry:
 
 
 def phase_text(phase: Phase) -> str:
-    """A phase with what it does: ``look: detection``, ``train: lm-experts (monolingual text)``."""
+    """A phase with what it does: ``analyze: detection``, ``train: lm-experts (monolingual text)``."""
     if isinstance(phase, Probe):
         where = {"base": "", "start": " (before training)", "trained": " (trained model)"}[phase.looks_at]
-        return f"look: {phase.name}{where}"
+        return f"analyze: {phase.name}{where}"
     return f"train: {phase.name}" + (" (monolingual text)" if phase.text == "monolingual" else "")
 
 
@@ -239,13 +239,13 @@ def config_keys(cls: type[Method]) -> list[ConfigKey]:
 
 _HEAD = """# Methods
 
-The methods that come with the suite. `mtsuite methods list` prints this index with what else is installed, and
-`mtsuite methods show NAME` all about one: its phases, and every configuration key with the source of its default.
+The methods that come with the suite. `mtsuite methods list` prints this index and any other installed methods.
+`mtsuite methods show NAME` describes one: its phases, and every configuration key with the source of its default.
 
-*look* is a phase of forward and backward passes that changes nothing. *train* is a phase that learns, from the recipe's
-parallel text unless it says otherwise. *trained* counts parameters on a model of BLOOM-7b1's shape ({whole} in all),
-phase by phase; a question mark stands where the number depends on the model's weights. A method under └ is a variant of
-the one above. To write one of your own: [a method in twenty lines](../tutorial-method.md).
+*analyze* is an analysis phase: forward and backward passes that change nothing. *train* is a training phase, on the
+recipe's parallel text unless it says otherwise. *trained* is the number of trained parameters per phase, on a model of
+BLOOM-7b1's shape ({whole} in all). A question mark means that the number depends on the model's weights. A method under
+└ is a variant of the one above. To write one of your own: [a method in twenty lines](../tutorial-method.md).
 """
 
 

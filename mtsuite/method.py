@@ -132,7 +132,7 @@ class Artefacts:
         return phase in self.folders
 
     def tensors(self, phase: str) -> dict[str, Tensor]:
-        """The tensors that a probe returned."""
+        """The tensors that an analysis phase returned, by name; each phase says their shapes."""
         from safetensors.torch import load_file
 
         return load_file(self._folder(phase) / "tensors.safetensors")
@@ -143,7 +143,9 @@ class Artefacts:
             return list(self.seen[phase])
         path = self._folder(phase) / "seen.json"
         if not path.is_file():
-            raise MethodError(f"Phase {phase!r} trains: the directions of the text are told by probes alone.")
+            raise MethodError(
+                f"Phase {phase!r} trains: only analysis phases (Probe) record the directions of the text."
+            )
         spec = json.loads(path.read_text())
         return [Direction.parse(text) for text in spec["directions"]]
 
@@ -151,7 +153,7 @@ class Artefacts:
         if phase not in self.folders:
             found = ", ".join(self.folders) or "none"
             raise MethodError(
-                f"Expected the result of phase {phase!r}, a probe among phases() that looks at the base model; "
+                f"Expected the result of phase {phase!r}, a Probe among phases() that analyzes the base model; "
                 f"found {found}."
             )
         return self.folders[phase]
@@ -222,7 +224,7 @@ class Method(ABC):  # noqa: B024 - every hook has a working default: zero-shot o
         """Called before each batch and each translation; None for monolingual text."""
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Mean loss over the batch's target tokens: cross-entropy unless the method adds something."""
+        """Mean loss over the batch's target tokens, a scalar: cross-entropy unless the method adds a term."""
         from mtsuite.model.likelihood import cross_entropy
 
         return cross_entropy(model, batch)

@@ -45,7 +45,7 @@ def test_a_probe_that_is_not_there_is_told(use: str, here: Path) -> None:
     text = (here / "languages.py").read_text()
     (here / "wrong.py").write_text(text.replace("[Seen(), Train", "[Train"))
     wrong = "wrong.py:PerLanguage"
-    message = r"Expected the result of phase 'seen', a probe among phases\(\) that looks at the base model; found none"
+    message = r"Expected the result of phase 'seen', a Probe among phases\(\) that analyzes the base model; found none"
     with pytest.raises(MethodError, match=message):
         counted(wrong)
     results = check_method(find_method(wrong), raise_on_failure=False)

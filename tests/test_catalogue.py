@@ -55,7 +55,7 @@ def test_entries_are_grouped_by_what_happens() -> None:
 def test_what_an_entry_says() -> None:
     entry = entry_of("landermt")
     assert entry.paper == "Zhu et al. 2024, arXiv 2409.19523"
-    assert entry.brief_course == "look: detection → train: translation"
+    assert entry.brief_course == "analyze: detection → train: translation"
     assert entry.about.startswith("Trains the general neurons")
     assert entry_of("mix-moe").brief_course == "train: lm-experts (monolingual text) → train: mt-experts"
     assert entry_of("lora").paper == "Hu et al. 2022"

@@ -72,12 +72,12 @@ def test_methods_are_listed_and_shown(verb: Verb) -> None:
     assert answer.code == 0
     for name in ("zero-shot", "in-context", "full", "lora", "adapter", "landermt", "landermt-ls", "mix-moe"):
         assert name in answer.out
-    assert "Looks at the base model first, then trains" in answer.out
+    assert "Analyzed first, then trained" in answer.out
     assert "Zhu et al. 2024, arXiv 2409.19523" in answer.out
-    assert "look: detection → train: translation" in answer.out
+    assert "analyze: detection → train: translation" in answer.out
     shown = verb("methods", "show", "landermt")
     assert shown.code == 0
-    assert "Phases: look: detection → look: start (before training) → train: translation" in shown.out
+    assert "Phases: analyze: detection → analyze: start (before training) → train: translation" in shown.out
     assert "Trained on BLOOM-7b1: 537 M" in shown.out
     assert "epsilon" in shown.out
     assert "§4.2: 0.9" in shown.out

@@ -75,7 +75,7 @@ RECIPES: dict[str, tuple[str | bytes, str]] = {
     "layers": (ROWS + "model: {pretrain: {layers: 10000000000}}\n", "model.pretrain.layers: must be at most"),
     "width": (ROWS + "model: {pretrain: {hidden_size: 10000000000}}\n", "model.pretrain.hidden_size: must be at most"),
     "formula as a test set": (
-        ROWS + "data: {text: {source: files, train: [a], test: {'=cmd': [a]}}}\n", "a test set's name begins with none"
+        ROWS + "data: {text: {source: files, train: [a], test: {'=cmd': [a]}}}\n", "a test set's name must not begin"
     ),
     "two values, one row": (
         "directions: [en-de]\nmethods: {lora: {sweep: {rank: [4, 4]}}}\n", "two of its values make the row"

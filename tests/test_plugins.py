@@ -89,7 +89,7 @@ CASES = {
     "trainable": Bad("trainable", RAISE, TRAINING, "in trainable)", "in trainable"),
     "focus": Bad("focus", RAISE, TRAINING, "in focus)", "in focus"),
     "loss": Bad("loss", RAISE, TRAINING, "in loss)", "in loss"),
-    "nan": Bad("loss", "return super().loss(model, batch) * float('nan')", TRAINING, "The loss became nan at update 1"),
+    "nan": Bad("loss", "return super().loss(model, batch) * float('nan')", TRAINING, "The loss became nan at step 1"),
     "none": Bad("loss", "return None", TRAINING, "loss() gave None; expected one number as a tensor"),
     "names": Bad("trainable", "return ['lm_head.weight']", TRAINING, "trainable() gave 'lm_head.weight'; expected"),
     "thaws": Bad("loss", f"{FIRST}.requires_grad_(True)", TRAINING, "changed (transformer.ln_f.weight): a method must"),

@@ -23,7 +23,10 @@ PAPER = "LANDeRMT (Zhu et al. 2024)"
 def detection_charts(
     tensors: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
 ) -> list[Chart]:
-    """Figures 4 to 8: what the detection saw in the base model, over all layers."""
+    """Figures 4 to 8: what the detection saw in the base model, over all layers.
+
+    ``tensors`` are those of ``Detection``, such as (directions, layers) or (languages, layers, neurons).
+    """
     return [*_layer_charts(tensors, directions, config), *_awareness_charts(tensors, directions, config)]
 
 
@@ -103,7 +106,10 @@ def _mean(phi: Tensor, partition: Partition, owner: int, which: str) -> Tensor:
 def output_charts(
     outputs: dict[str, Tensor], detected: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig
 ) -> list[Chart]:
-    """Figures 12 and 13 for one routed layer, and the share s_G of every routed layer."""
+    """Figures 12 and 13 for one routed layer, and the share s_G of every routed layer.
+
+    ``outputs`` are those of ``NeuronOutputs``, points (sentences, 2) by layer; ``detected`` those of ``Detection``.
+    """
     layers = sorted(int(name.split(".")[0]) for name in outputs if name.endswith(".general"))
     charts = []
     if layers:
@@ -147,7 +153,10 @@ def output_charts(
 
 
 def start_charts(start: dict[str, Tensor], directions: Sequence[Direction]) -> list[Chart]:
-    """How much of a routed block's output is another before any update."""
+    """How much of a routed block's output is another before any update.
+
+    ``start`` holds the relative error (directions,) of every routed layer.
+    """
     layers = sorted(int(name.split(".")[0]) for name in start if name.endswith(".error"))
     columns = tuple(map(str, directions))
     rows = tuple(Series(f"layer {i + 1}", columns, tuple(start[f"{i}.error"].tolist())) for i in layers)

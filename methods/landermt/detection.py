@@ -43,6 +43,10 @@ class Detection(Probe):
     outputs: bool = False
 
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """Activations (directions, layers) and Taylor scores (owners, layers, neurons), by aggregation.
+
+        Owners are languages or directions.
+        """
         if self.awareness == "language":
             rows = [{**self._activations(model, batches)} for batches in self._prompts(text)]
             scores = [self._scores(model, text.monolingual(c, limit=self.samples), c) for c in text.languages]

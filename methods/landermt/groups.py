@@ -110,12 +110,15 @@ class OwnerGroups(nn.Module):
         return own, [group for who, group in zip(self.sets, self.specific, strict=True) if not who & wanted]
 
     def neurons(self, groups: Sequence[nn.Module]) -> Tensor:
-        """Indices of the groups' neurons, one group after another."""
+        """Indices (neurons,) of the groups' neurons, one group after another."""
         return torch.cat([group.neurons for group in groups])  # type: ignore[misc]
 
 
 def joined(values: Sequence[Tensor | None], *, dim: int = 0, trained: bool = True) -> Tensor | None:
-    """Parameters of several groups as one; without ``trained``, gradients stop there.  None when there are none."""
+    """Parameters (neurons, ...) of several groups as one, along ``dim``; None when there are none.
+
+    Without ``trained``, gradients stop there.
+    """
     found = [value for value in values if value is not None]
     if not found:
         return None

@@ -81,6 +81,7 @@ class RoutedFeedForward(nn.Module):
         return self.partition.general_share(direction, mass=self.config.car_mass, assign=self.config.car_assign)
 
     def forward(self, x: Tensor) -> Tensor:
+        """H of Equations 7 to 9 for x (..., d): (..., d)."""
         parts = self.present()
         at_input, by_activation = self.config.car_site == "input", self.config.car_mode == "token_act"
         scales: dict[str, Scale] = {"plain": 1.0}
@@ -104,7 +105,7 @@ class RoutedFeedForward(nn.Module):
         return found
 
     def activations(self, x: Tensor, part: Present) -> Tensor:
-        """a (..., neurons of the part) for x (..., hidden)."""
+        """a (..., neurons) of the part's neurons, for x (..., d)."""
         groups: Any = part.groups
         act = self._activation[0]
         up, up_bias, gate, gate_bias = (

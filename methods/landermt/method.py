@@ -71,6 +71,7 @@ class LANDeRMT(Method):
         )
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        """Raises MethodError when the settings cannot fit a model of ``layers`` layers, or the number of directions."""
         config = self.reading
         if config.select == "topk" and config.k > layers:
             raise MethodError(
@@ -187,6 +188,10 @@ class LANDeRMT(Method):
             routed.focus(direction)
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Mean cross-entropy of the target tokens, a scalar.
+
+        Replayed text trains the specific neurons of its language alone.
+        """
         if batch.direction is None:  # replayed text: of the specific neurons its language's alone are trained
             for routed in routed_blocks(model):
                 routed.focus(None, batch.language)

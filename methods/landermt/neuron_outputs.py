@@ -31,6 +31,10 @@ class NeuronOutputs(Probe):
 
     @torch.inference_mode()
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """Points (sentences, 2) of the general and the specific neurons by layer.
+
+        Beside them the shares (directions,) and the sentences' languages (sentences,).
+        """
         routed = {
             index: module
             for index, layer in enumerate(decoder_layers(model))

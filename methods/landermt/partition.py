@@ -32,7 +32,10 @@ class Partition:
 
     @functools.cached_property
     def owner_sets(self) -> tuple[tuple[tuple[int, ...], Tensor], ...]:
-        """The distinct sets of owners with the indices of their neurons: each specific neuron is in exactly one."""
+        """The distinct sets of owners with the indices (neurons,) of their neurons.
+
+        Each specific neuron is in exactly one.
+        """
         specific = torch.nonzero(self.members.any(0)).flatten()
         if not len(specific):
             return ()
@@ -42,12 +45,12 @@ class Partition:
 
     @property
     def general_neurons(self) -> Tensor:
-        """Indices of the general neurons, ascending."""
+        """Indices (neurons,) of the general neurons, ascending."""
         return torch.nonzero(self.general).flatten()
 
     @property
     def idle_neurons(self) -> Tensor:
-        """Indices of the neurons that nobody trains, ascending."""
+        """Indices (neurons,) of the neurons that nobody trains, ascending."""
         return torch.nonzero(~self.general & ~self.members.any(0)).flatten()
 
     def active(self, direction: Direction | None) -> tuple[int, ...]:

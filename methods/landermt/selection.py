@@ -51,7 +51,8 @@ def select_layers(
 ) -> dict[int, frozenset[str] | None]:
     """Eq. 2: the selected layers, ascending, each with the directions it serves (None: all of them).
 
-    Raises MethodError when no layer is selected.
+    ``tensors`` are those of ``Detection``: activations (directions, layers).  Raises MethodError when no layer is
+    selected.
     """
     found = relevance(tensors, config)
     if config.layer_scope == "global":

@@ -31,7 +31,10 @@ class Awareness:
 def awareness_of(
     tensors: dict[str, Tensor], directions: Sequence[Direction], config: LANDeRMTConfig, *, outputs: bool = False
 ) -> Awareness:
-    """The measurements that the configuration asks for, by language or by direction; of W_down's outputs if asked."""
+    """The measurements that the configuration asks for, by language or by direction; of W_down's outputs if asked.
+
+    ``tensors`` are those of ``Detection``: (languages or directions, layers, neurons).
+    """
     languages = tuple(dict.fromkeys(code for d in directions for code in d))
     names = tuple(map(str, directions)) if config.awareness == "pair_mt" else languages
     gate = config.swiglu_site == "gate_act" and "firing.gate" in tensors

@@ -28,6 +28,7 @@ class StartError(Probe):
 
     @torch.inference_mode()
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """||H - FFN(x)|| / ||FFN(x)|| of every routed layer, each (directions,)."""
         routed = {
             str(index): module
             for index, layer in enumerate(decoder_layers(model))

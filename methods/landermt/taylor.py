@@ -116,6 +116,7 @@ class _Firing:
 
     @contextmanager
     def over(self, kept: Tensor) -> Iterator[None]:
+        """Count, within, the firing of the tokens that ``kept`` (rows, length) marks."""
         weight = kept.flatten().float()
 
         def count(site: str, layer: int, values: Tensor) -> None:
@@ -140,6 +141,7 @@ class _Firing:
                 handle.remove()
 
     def shares(self, tokens: float) -> dict[str, Tensor]:
+        """The share of ``tokens`` at which a neuron fired, by site, each (layers, neurons)."""
         sites = dict.fromkeys(site for site, _ in self._counts)
         layers = range(len(self._blocks))
         return {

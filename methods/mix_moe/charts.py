@@ -15,7 +15,10 @@ _SHOWN = {"monolingual": "monolingual text", "prompt": "prompts", "target": "tar
 
 
 def routing_charts(tensors: dict[str, Tensor], directions: Sequence[Direction], config: MixMoEConfig) -> list[Chart]:
-    """Group mass, load, entropy and frequency weights, from ``RoutingProbe``'s tensors."""
+    """Group mass, load, entropy and frequency weights, from ``RoutingProbe``'s tensors.
+
+    Its class has their shapes, such as (3, languages, layers) for the mass.
+    """
     languages = list(dict.fromkeys(code for direction in directions for code in direction))
     layers = tuple(float(layer + 1) for layer in tensors["layers"].tolist())
     charts = [_experts(tensors, layers, config)]

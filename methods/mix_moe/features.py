@@ -29,11 +29,12 @@ class Features(nn.Module, ABC):
     frequencies: int = 0
 
     def forward(self, x: Tensor, reading: Reading) -> Tensor:
+        """phi (rows, length, size) for x (rows, length, d)."""
         return nn.functional.layer_norm(self.values(x.float(), reading), (self.size,))
 
     @abstractmethod
     def values(self, x: Tensor, reading: Reading) -> Tensor:
-        """The features before the normalisation."""
+        """The features before the normalisation, (rows, length, size) for x (rows, length, d)."""
 
 
 def make_features(hidden: int, config: MixMoEConfig, layer: int) -> Features | None:
@@ -69,6 +70,7 @@ class Spectrum(nn.Module):
             self.register_buffer("projection", _random_map(self.frequencies, n))
 
     def forward(self, x: Tensor) -> Tensor:
+        """(..., size) for x (..., n)."""
         if self.transform == "fft" and not self.part.startswith("real"):
             magnitude: Tensor = _Magnitude.apply(x, self.frequencies)
             return part_of(magnitude, self.part)
@@ -87,6 +89,7 @@ class _Magnitude(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, frequencies: int) -> Tensor:
+        """|X_k| (..., k) of the k lowest frequencies of x (..., n)."""
         spectrum = torch.fft.rfft(x, norm="ortho")
         magnitude = spectrum.abs()[..., :frequencies]
         ctx.save_for_backward(spectrum, magnitude)
@@ -95,6 +98,7 @@ class _Magnitude(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """The gradient of x (..., n) from that of the magnitudes (..., k)."""
         spectrum, magnitude = ctx.saved_tensors
         k = magnitude.shape[-1]
         weight = gradients[0] / magnitude.clamp_min(1e-30)  # 0 where X is 0
@@ -105,7 +109,7 @@ class _Magnitude(torch.autograd.Function):
 
 
 def part_of(spectrum: Tensor, part: str) -> Tensor:
-    """The real values that stand for a spectrum (..., k): as many, or 2 k for ``real_imag`` of a complex one."""
+    """The real values for a spectrum (..., k): (..., k), or (..., 2 k) for ``real_imag`` of a complex one."""
     if part in ("real", "real_imag"):
         if not spectrum.is_complex():
             return spectrum
@@ -117,7 +121,10 @@ def part_of(spectrum: Tensor, part: str) -> Tensor:
 
 
 def dct(x: Tensor) -> Tensor:
-    """DCT-II over the last axis, X_k = 2 sum_m x_m cos(pi k (2m + 1) / 2d), by one FFT of the even-odd permutation."""
+    """DCT-II over the last axis, (..., d) to (..., d): X_k = 2 sum_m x_m cos(pi k (2m + 1) / 2d).
+
+    It takes one FFT of the even-odd permutation.
+    """
     d = x.shape[-1]
     permuted = torch.cat([x[..., ::2], x[..., 1::2].flip(-1)], dim=-1)
     angle = torch.arange(d, device=x.device, dtype=x.dtype) * (-math.pi / (2 * d))
@@ -143,6 +150,7 @@ class HiddenFeatures(Features):
         self.size, self.frequencies = self.spectrum.size, self.spectrum.frequencies
 
     def values(self, x: Tensor, reading: Reading) -> Tensor:
+        """(rows, length, size) for x (rows, length, d), each token by itself."""
         values: Tensor = self.spectrum(x)
         return values
 
@@ -158,6 +166,7 @@ class WindowFeatures(Features):
         self.size, self.frequencies = config.window_rank * self.spectrum.size, self.spectrum.frequencies
 
     def values(self, x: Tensor, reading: Reading) -> Tensor:
+        """(rows, length, size) for x (rows, length, d); keeps the last W - 1 positions for the next call."""
         z = nn.functional.linear(x, self.projection) * reading.kept(x).unsqueeze(-1)  # type: ignore[arg-type]
         before = reading.memory.kept.get(self.layer)
         if before is None:
@@ -165,7 +174,7 @@ class WindowFeatures(Features):
         z = torch.cat([before, z], dim=1)
         reading.memory.fresh[self.layer] = z[:, 1 - self.window :].detach()
         windows = z.unfold(1, self.window, 1)  # (rows, length, r, W)
-        values: Tensor = self.spectrum(windows).flatten(2)
+        values: Tensor = self.spectrum(windows).flatten(2)  # (rows, length, r, k) to (rows, length, r k)
         return values
 
 
@@ -181,12 +190,13 @@ class PromptFeatures(Features):
         self.size = hidden * (2 if config.part == "real_imag" else 1)
 
     def values(self, x: Tensor, reading: Reading) -> Tensor:
+        """(rows, length, size) for x (rows, length, d): one vector per row, kept with the cache."""
         phi = reading.memory.kept.get(self.layer)
         if phi is None:
             prompt = reading.prompt(x)
             phi = x.new_zeros(len(x), self.size) if prompt is None else self._spectrum(x, prompt)
         reading.memory.fresh[self.layer] = phi.detach()
-        return phi.unsqueeze(1).expand(-1, x.shape[1], -1)
+        return phi.unsqueeze(1).expand(-1, x.shape[1], -1)  # (rows, size) for every token: (rows, length, size)
 
     def _spectrum(self, x: Tensor, prompt: Tensor) -> Tensor:
         """Rows differ in length, so each has a DFT matrix of its own: (rows, length, d) to (rows, size)."""
@@ -215,6 +225,7 @@ class SequenceFeatures(Features):
         self.size = kept * (2 if config.part == "real_imag" else 1)
 
     def values(self, x: Tensor, reading: Reading) -> Tensor:
+        """(rows, length, size) for x (rows, length, d).  Raises MethodError with a key-value cache."""
         if reading.past:
             raise MethodError(
                 "Mix-MoE: with axis sequence or fnet2d every new token changes what came before, so a key-value cache "

@@ -47,8 +47,9 @@ class MixedFeedForward(nn.Module):
         return [*self.lm, *(self.mt or ())]
 
     def forward(self, x: Tensor) -> Tensor:
+        """y = c sum_j p~_j E_j(x), for x (rows, length, d): (rows, length, d)."""
         routes: Routes = self.router(x)
-        tokens, experts = x.reshape(-1, x.shape[-1]), self.experts
+        tokens, experts = x.reshape(-1, x.shape[-1]), self.experts  # (rows length, d): each token is routed by itself
         parts = [mix(experts[first:last], tokens, chosen, weights) for first, last, chosen, weights in routes.shares]
         return sum(parts[1:], parts[0]).view_as(x).to(x.dtype)
 

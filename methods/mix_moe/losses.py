@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def balance_loss(routes: Sequence[Routes], kept: Tensor, form: str) -> Tensor:
-    """Mean over layers; ``kept`` says which tokens are no padding.
+    """Mean over layers, a scalar; ``kept`` (rows, length) says which tokens are no padding.
 
     With F_i the share of tokens that use expert i and P_i its mean probability, E experts: ``switch`` is
     E sum_i F_i P_i (k when balanced), ``p_only`` E sum_i P_i^2 (1 when balanced), ``entropy`` log E - H(P) (0).
@@ -44,11 +44,14 @@ def _balanced(p: Tensor, used: Tensor, form: str) -> Tensor:
 
 
 def lm_mass(route: Routes, lm_experts: int) -> Tensor:
-    """rho_LM of every token: the LM group's share of the probability, (n)."""
+    """rho_LM (n,) of every token: the LM group's share of the probability."""
     return route.p[:, :lm_experts].sum(-1) / route.p.sum(-1)
 
 
 def group_prior_loss(routes: Sequence[Routes], kept: Tensor, lm_experts: int) -> Tensor:
-    """-log rho_LM, mean over tokens that are no padding and over layers (MoE-LPR's language prior)."""
+    """-log rho_LM, a scalar (MoE-LPR's language prior).
+
+    The mean is over layers and over the tokens that ``kept`` (rows, length) marks.
+    """
     masses = torch.stack([lm_mass(route, lm_experts) for route in routes])[:, kept.flatten().bool()]
     return -masses.clamp_min(1e-12).log().mean()

@@ -50,6 +50,7 @@ class MixMoE(Method):
         return phases
 
     def check(self, layers: int, directions: Sequence[Direction]) -> None:
+        """Raises MethodError when a layer is not there, or when options make the router or its loss idle."""
         config: MixMoEConfig = self.config
         chosen = () if config.layers == "all" else config.layers
         if config.layers != "all" and not (chosen and set(chosen) <= set(range(layers))):
@@ -119,6 +120,7 @@ class MixMoE(Method):
     # -- use ------------------------------------------------------------------------------------------------
 
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Cross-entropy with, in training, the balance loss and the prior on replayed text: a scalar."""
         config: MixMoEConfig = self.config
         layers = layers_of(model)
         prior = config.group_prior_coef if batch.direction is None and layers[0].mt is not None else 0.0

@@ -34,6 +34,7 @@ class RoutingProbe(Probe):
 
     @torch.inference_mode()
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """The tensors of the class's description, such as ``mass`` (3, languages, layers)."""
         layers, languages = layers_of(model), text.languages
         counts = {(kind, code): _Counts(layers) for kind in KINDS for code in languages}
         reading = layers[0].reading
@@ -84,11 +85,13 @@ class _Counts:
         self.tokens = 0
 
     def add(self, read: dict[str, Tensor], mask: Tensor) -> None:
+        """Add the tokens that ``mask`` (rows, length) marks."""
         kept = mask.flatten().bool()
         self.sums = {name: total + read[name][:, kept].double().sum(1).cpu() for name, total in self.sums.items()}
         self.tokens += int(kept.sum())
 
     def mean(self, name: str) -> Tensor:
+        """The mean over the added tokens, (layers, ...); NaN without any."""
         return (self.sums[name] / self.tokens).float()  # NaN where nothing was read
 
 

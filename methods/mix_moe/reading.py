@@ -38,6 +38,7 @@ class Memory:
         self.length, self.kept, self.fresh = length, self.fresh, {}
 
     def reorder(self, rows: Tensor) -> None:
+        """Take the rows with these numbers (rows,), as beam search asks."""
         self.kept = {layer: value.index_select(0, rows.to(value.device)) for layer, value in self.kept.items()}
 
 
@@ -103,7 +104,7 @@ class Reading:
     # -- what the model tells ---------------------------------------------------------------------------
 
     def begin(self, _: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        """Before the model's forward pass."""
+        """Before the model's forward pass.  Raises MethodError without input_ids, or with a cache of another model."""
         self.tokens = keywords.get("input_ids", arguments[0] if arguments else None)
         read = self.tokens if self.tokens is not None else keywords.get("inputs_embeds")
         if read is None:

@@ -34,6 +34,7 @@ class Importance(Probe):
     samples: int = Option(200, ge=1)
 
     def run(self, model: nn.Module, text: Text) -> dict[str, Tensor]:
+        """``importance`` (languages, layers, neurons).  Raises MethodError when a language has no held-out text."""
         scores = []
         for code in text.languages:
             found = taylor_scores(model, text.monolingual(code, limit=self.samples))
@@ -65,14 +66,14 @@ def deal(block: FeedForwardBlock, config: MixMoEConfig, layer: int, importance: 
 
 
 def save_slices(path: Path, slices: Mapping[int, Sequence[Tensor]]) -> None:
-    """Write the index sets S_j by layer."""
+    """Write the index sets S_j (neurons of slice j,) by layer."""
     from safetensors.torch import save_file
 
     save_file({f"{layer}.{j}": s.contiguous() for layer, sets in slices.items() for j, s in enumerate(sets)}, path)
 
 
 def load_slices(path: Path) -> dict[int, tuple[Tensor, ...]]:
-    """Read what ``save_slices`` wrote; nothing where there is no such file."""
+    """Read what ``save_slices`` wrote, index sets (neurons,) by layer; nothing where there is no such file."""
     from safetensors.torch import load_file
 
     found: dict[int, dict[int, Tensor]] = {}
@@ -127,7 +128,8 @@ def _assigned(distance: Tensor, sizes: Tensor) -> Tensor:
 def translation_experts(block: FeedForwardBlock, config: MixMoEConfig, neurons: list[Tensor]) -> list[Expert]:
     """E^MT_j at the start: random, copies of the slices ``neurons`` in turn, or copies of the block.
 
-    Raises MethodError when ``mt_width`` asks for more neurons than a slice has to copy.
+    ``neurons`` are index sets, each (neurons of the slice,).  Raises MethodError when ``mt_width`` asks for more
+    neurons than a slice has to copy.
     """
     count, weights = config.mt_experts, block.weights()
     if config.mt_init == "random":

@@ -15,7 +15,7 @@ from mtsuite.cli.terminal import escaped, make_console
 if TYPE_CHECKING:
     from mtsuite.catalogue import Entry
 
-methods_app = typer.Typer(help="The methods that can stand in a table.", no_args_is_help=True)
+methods_app = typer.Typer(help="The methods that can be rows of a table.", no_args_is_help=True)
 
 
 @methods_app.command("list")

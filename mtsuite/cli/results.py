@@ -80,7 +80,7 @@ def score(
     ] = None,
     hypotheses: Annotated[
         list[Path] | None,
-        typer.Option("--hypotheses", help="Translations, a segment a line. Repeatable: they are compared."),
+        typer.Option("--hypotheses", help="Translations, one segment per line. Repeatable: they are compared."),
     ] = None,
     references: Annotated[
         list[Path] | None,

@@ -18,7 +18,7 @@ def translate(
     method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
     direction: Annotated[str, typer.Option("--direction", help="Such as en-de.")],
     text: Annotated[
-        Path | None, typer.Option("--input", help="Text, one segment a line; default: standard input.")
+        Path | None, typer.Option("--input", help="Text, one segment per line; default: standard input.")
     ] = None,
     set_: SetOption = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
@@ -49,7 +49,7 @@ def export(
     method: Annotated[str, typer.Option("--method", help="Row of the recipe.")],
     output_dir: Annotated[Path, typer.Option("--output-dir", "-o", help="Folder to write; it must not exist.")],
     direction: Annotated[
-        str | None, typer.Option("--direction", help="Which model, for a row with one model a direction.")
+        str | None, typer.Option("--direction", help="Which model, for a row with one model per direction.")
     ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="Which of the recipe's seeds; default: the first.")] = None,
     adapter: Annotated[

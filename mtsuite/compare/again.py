@@ -52,7 +52,10 @@ def statistics_files(results: Results) -> tuple[dict[str, bytes], list[str]]:
 
 
 def significance_settings(results: Results) -> dict[str, Any]:
-    """The block ``significance`` of the folder's recipe, its defaults where the recipe has none."""
+    """The block ``significance`` of the folder's recipe, its defaults where the recipe has none.
+
+    Raises StoreError when the block is wrong.
+    """
     from mtsuite.recipe.schema import Significance
 
     tree = yaml.safe_load(results.recipe) or {}

@@ -36,10 +36,10 @@ def check_joinable(folders: Sequence[Folder]) -> None:
 def _need(folders: Sequence[Folder]) -> None:
     for folder in folders:
         if not folder.results.recipe:
-            raise StoreError(f"{folder.results.folder} has no recipe.yaml, so it cannot be told what it is a part of.")
+            raise StoreError(f"{folder.results.folder} has no recipe.yaml, so it is unknown what it is a part of.")
         if "fingerprint" not in folder.results.environment.get("data", {}):
             raise StoreError(
-                f"{folder.results.folder}/environment.json has no data.fingerprint, so it cannot be told whether its "
+                f"{folder.results.folder}/environment.json has no data.fingerprint, so it is unknown whether its "
                 "data are those of the others. Run its recipe again to have it written."
             )
 

@@ -249,8 +249,9 @@ class Rescored:
     def told(self) -> list[str]:
         """A sentence for everything that could not be tested, once each."""
         without = [
-            f"{name} has no segments of {', '.join(dict.fromkeys(directions))}: its scores stand side by side, nothing "
-            "is tested there. Run its recipe again to have segments written (nothing is trained or translated twice)."
+            f"{name} has no segments of {', '.join(dict.fromkeys(directions))}: its scores are shown side by side, "
+            "nothing is tested there. Run its recipe again to have segments written (nothing is trained or translated "
+            "twice)."
             for name, directions in self._without.items()
         ]
         changed = []

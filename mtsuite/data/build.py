@@ -189,6 +189,7 @@ def test_sets(
     """A direction's test sets by name: benchmarks and sacrebleu's, else lines ``held`` out, else the source's own.
 
     ``notes`` gets what a table should say of them, ``records`` what the corpus description keeps of benchmarks.
+    Raises DataError when there is no segment.
     """
     sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
     found: dict[str, Tests] = {}

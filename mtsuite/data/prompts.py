@@ -55,7 +55,7 @@ def check_template(template: str, where: str) -> None:
         names = " and ".join("{" + name + "}" for name in lacking)
         raise DataError(f"{where}: the template lacks {names}; it reads {template!r}.")
     if (times := found.count("source")) != 1:
-        raise DataError(f"{where}: {{source}} stands once in a template; here {times} times: {template!r}")
+        raise DataError(f"{where}: a template contains {{source}} once; here it is there {times} times: {template!r}")
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,10 @@ def open_templates(templates: Mapping[str, Any]) -> Templates:
 
 
 def open_base(spec: Mapping[str, Any], inputs: Mapping[str, Path], context: JobContext) -> PreTrainedModel:
-    """A fresh copy of the base model on the accelerator, if there is one."""
+    """A fresh copy of the base model on the accelerator, if there is one.
+
+    Raises ModelError when ``train.max_length`` exceeds the model's window.
+    """
     import torch
 
     model = load_model(

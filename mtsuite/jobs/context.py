@@ -48,7 +48,10 @@ JobFunction = Callable[[dict[str, Any], Mapping[str, Path], Path, JobContext], S
 
 
 def job_function(kind: str) -> JobFunction:
-    """The function of a kind; imported on first use, so that a worker pays only for what it runs."""
+    """The function of a kind; imported on first use, so that a worker pays only for what it runs.
+
+    Raises ValueError for an unknown kind.
+    """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of job {kind!r}; kinds: {', '.join(KINDS)}")
     function: JobFunction = importlib.import_module(f"mtsuite.jobs.{kind}").run

@@ -71,6 +71,7 @@ class Watch:
 
 
 def bits(parameter: torch.Tensor) -> int:
-    """A sum over the bits of a tensor's numbers, which hardly any change leaves as it is."""
+    """A checksum over the bits of a tensor of any shape, (...) to a number, which hardly any change leaves as it is."""
+    # (...) to (numbers,), then the same bytes read as whole numbers: NaN and -0.0 count as what they are
     flat = parameter.detach().reshape(-1).view(_INTEGERS[parameter.element_size()])
     return sum(int(piece.sum()) for piece in flat.split(_PIECE))

@@ -31,7 +31,10 @@ def table_of(result: MetricResult) -> Array:
 
 
 def aggregation(result: MetricResult) -> Aggregate:
-    """From (rounds, statistics) sums over ``n`` segments to (rounds,) corpus scores, as the signature says."""
+    """From (rounds, statistics) sums over ``n`` segments to (rounds,) corpus scores, as the signature says.
+
+    Raises MetricError for a signature without a known sum.
+    """
     if result.statistics is None:
         return lambda sums, n: sums[:, 0] / n
     options = dict(part.split(":", 1) for part in result.signature.split("|") if ":" in part)

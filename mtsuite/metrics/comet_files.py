@@ -46,6 +46,7 @@ class ScoreFile:
     about: dict[str, str] = field(default_factory=dict)
 
     def add(self, line: int, score: Any, texts: Mapping[str, Any] | None = None) -> None:
+        """Add one score and the texts beside it.  Raises MetricError when it is no finite number of about 0 to 1."""
         try:
             number = float(score)
         except (TypeError, ValueError):

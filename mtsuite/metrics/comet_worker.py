@@ -98,7 +98,10 @@ def quiet() -> Iterator[None]:
 
 
 def local_checkpoint(checkpoint: str) -> Path | None:
-    """The ``.ckpt`` file behind a path: itself, or that of a folder in COMET's layout.  None for a hub name."""
+    """The ``.ckpt`` file behind a path: itself, or that of a folder in COMET's layout.  None for a hub name.
+
+    Raises CometError when a path is no checkpoint.
+    """
     path = Path(checkpoint).expanduser()
     if path.is_file():
         return path
@@ -115,7 +118,7 @@ def local_checkpoint(checkpoint: str) -> Path | None:
 
 
 def download(models: Any, checkpoint: str) -> Path:
-    """The ``.ckpt`` file of a hub name, from the cache or the network."""
+    """The ``.ckpt`` file of a hub name, from the cache or the network.  Raises CometError when it cannot be had."""
     try:
         with quiet(), open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stderr(nowhere):
             return Path(models.download_model(checkpoint))
@@ -132,8 +135,8 @@ def download(models: Any, checkpoint: str) -> Path:
 def load_model(models: Any, file: Path) -> Any:
     """Read a checkpoint in eval mode on the CPU.
 
-    The hyper-parameters of a checkpoint hold the path of its encoder; when that path is gone and
-    the encoder lies beside the checkpoint, the path is set again.
+    The hyper-parameters of a checkpoint hold the path of its encoder; when that path is gone and the encoder lies
+    beside the checkpoint, the path is set again.  Raises CometError when the checkpoint cannot be read.
     """
     import torch
     import yaml

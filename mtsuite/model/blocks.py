@@ -88,6 +88,10 @@ class FeedForwardBlock:
 
     @property
     def activation(self) -> Callable[[Tensor], Tensor]:
+        """The activation function, (..., neurons) to (..., neurons).
+
+        Raises ModelError when the block has none under a known name.
+        """
         for name in _ACTIVATIONS:
             found = getattr(self.holder, name, None)
             if callable(found):
@@ -246,6 +250,7 @@ def _matrix(module: nn.Module) -> Tensor:
     """The weight as (out, in).  GPT-2's Conv1D holds it as (in, out)."""
     module = getattr(module, "base_layer", module)  # PEFT wraps the map it adapts
     weight: Tensor = module.weight  # type: ignore[assignment]
+    # Conv1D of GPT-2 keeps (in, out); here every map is (out, in), as nn.Linear has it.
     return weight.t() if type(module).__name__ == "Conv1D" else weight
 
 

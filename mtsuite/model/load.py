@@ -66,7 +66,10 @@ def load_configuration(
 def load_tokenizer(
     name_or_path: str | Path, *, revision: str | None = None, trust_remote_code: bool = False, offline: bool = False
 ) -> PreTrainedTokenizerBase:
-    """The tokenizer of a model, padding on the right, with a padding token that always exists."""
+    """The tokenizer of a model, padding on the right, with a padding token that always exists.
+
+    Raises ModelError when it cannot be opened or has no end-of-sequence token.
+    """
     from transformers import AutoTokenizer
 
     with _explained(name_or_path, offline):

@@ -140,7 +140,7 @@ def check_measured(recipe: Recipe, sizes: Sequence[Sizes], error: ErrorAt) -> No
 
 
 def check_trains(name: str, method: Method, key: str) -> None:
-    """A row that ``key`` wants to train has something to train."""
+    """A row that ``key`` wants to train has something to train.  Raises RecipeError when it has not."""
     if not any(isinstance(phase, Train) for phase in method.phases()):
         raise RecipeError(f"{key}: {name!r} trains nothing; name rows that are trained.")
 

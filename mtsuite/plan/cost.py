@@ -151,7 +151,7 @@ def row_estimates(planned: Planned, base: BaseEstimate) -> list[RowEstimate]:
         )
         probes = sum(isinstance(phase, Probe) and phase.looks_at == "base" for phase in method.phases())
         if probes:
-            remark = f"{remark}; " * bool(remark) + "looks at held-out text first"
+            remark = f"{remark}; " * bool(remark) + "analyzes held-out text first"
         rows.append(
             RowEstimate(
                 name,

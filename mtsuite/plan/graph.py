@@ -49,7 +49,10 @@ class Plan:
     jobs: dict[str, Job] = field(default_factory=dict)
 
     def add(self, job: Job) -> str:
-        """Add a job (or find the equal one) and return its key.  Optional inputs may be missing from the plan."""
+        """Add a job (or find the equal one) and return its key.  Optional inputs may be missing from the plan.
+
+        Raises ValueError when another input is not in the plan.
+        """
         key = job.key
         for role, needed in job.inputs.items():
             if needed not in self.jobs and role not in job.optional:

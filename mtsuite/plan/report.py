@@ -188,7 +188,7 @@ def _note(planned: Planned, name: str) -> str:
     if replayed:
         told.append(f"{replayed:.0%} of the tokens are monolingual text on top of the parallel text")
     if planned.recipe.methods[name].one_model_per_direction and trains:
-        told.append(f"one model a direction, {trains[-1]['train']['steps']} updates each; parameters are all models'")
+        told.append(f"one model per direction, {trains[-1]['train']['steps']} steps each; parameters are all models'")
     return "; ".join(text for text in told if text)
 
 

@@ -74,7 +74,7 @@ def _check(recipe: Recipe, sequence: SequenceBlock, index: int, method: Method, 
     if other != steps:
         raise error(
             ("sequence", "max_steps"),
-            f"{name!r} would be trained on {first} alone twice, for {steps} updates as the first stage and for {other} "
+            f"{name!r} would be trained on {first} alone twice, for {steps} steps as the first stage and for {other} "
             "in transfer, and a results folder holds one such model: set both to one number, or leave "
             "sequence.max_steps out.",
         )

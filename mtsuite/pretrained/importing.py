@@ -123,7 +123,7 @@ def _given(folder: Path, file: GGUFFile) -> tuple[PreTrainedTokenizerFast, list[
         if same < _AGREE:
             raise ModelError(
                 f"{folder}: expected the tokenizer of {file.path.name}, whose {len(file.tokens):,} pieces are known; "
-                f"only {same:.1%} of them stand under the same number. It is another model's tokenizer."
+                f"only {same:.1%} of them have the same id. It is another model's tokenizer."
             )
     return settled(made, file, built=False)
 

@@ -59,7 +59,7 @@ class _Loader(Reader, Scanner, Parser, Composer, Resolver):
         self._composed = self._deep = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """As PyYAML's, until the document is too large: so a huge one is refused early."""
+        """As PyYAML's.  Raises MarkedYAMLError as soon as the document is too large."""
         mark = self.peek_event().start_mark
         self._composed += 1
         if self._composed > _NODES:
@@ -111,7 +111,7 @@ def load(text: str, origin: Origin) -> Node | None:
 
 
 def resolve_plain(raw: str, place: Place) -> Scalar:
-    """A plain scalar: null, truth value, number or text."""
+    """A plain scalar: null, truth value, number or text.  Raises RecipeError at a character that no recipe may hold."""
     if problem := character_problem(raw):
         raise RecipeError(place.describe(problem))
     tag = Resolver().resolve(yaml.ScalarNode, raw, (True, False))
@@ -163,13 +163,14 @@ class _Builder:
         self._made = 0
 
     def node(self, node: yaml.Node) -> Node:
+        """A YAML node as a node with its place.  Raises RecipeError beyond the limits of size and depth."""
         place = self.origin.of(node.start_mark)
         self._made += 1
         if self._made > _NODES or len(self._open) >= _DEPTH:
             raise RecipeError(place.describe(_TOO_MANY if self._made > _NODES else _TOO_DEEP))
         tag = node.tag.removeprefix(_TAG)
         if id(node) in self._open:
-            self.problems.append(Problem(place, "an alias that stands inside its own anchor"))
+            self.problems.append(Problem(place, "an alias inside its own anchor"))
             return Scalar(place, None)
         self._open.append(id(node))
         try:
@@ -211,7 +212,7 @@ class _Builder:
         items = [self.node(item) for item in node.value]
         for item in items:
             if isinstance(item, Remove):
-                self.problems.append(Problem(item.place, "!remove stands behind a key, not in a list"))
+                self.problems.append(Problem(item.place, "!remove follows a key, it cannot be in a list"))
         return Listing(place, items)
 
     def _mapping(self, node: yaml.MappingNode, place: Place, replace: bool) -> Mapping:

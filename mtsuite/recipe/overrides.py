@@ -35,7 +35,7 @@ def parse_override(text: str) -> Mapping:
         example = dotted(keys) if keys else "train.max_steps"
         raise RecipeError(f"--set {shortened(text)}: expected KEY=VALUE, such as --set {example}=50")
     if keys == ["extends"]:
-        raise RecipeError(f"--set {text}: 'extends' stands in files only; set the keys themselves")
+        raise RecipeError(f"--set {text}: 'extends' is allowed in files only; set the keys themselves")
     if len(keys) > _DEEPEST:
         raise RecipeError(f"--set {shortened(text)}: {len(keys):,} keys below one another; no recipe is that deep")
     place = origin.place(0, 0)

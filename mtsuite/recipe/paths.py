@@ -66,7 +66,10 @@ _CLASSES = (("methods", "*", "use"), ("metrics", "names", "*"), ("data", "text",
 
 
 def make_absolute(tree: Node, folder: Path) -> None:
-    """Resolve every relative path of the tree against ``folder``, in place."""
+    """Resolve every relative path of the tree against ``folder``, in place.
+
+    Raises RecipeError when a path names a variable that is not set.
+    """
     for scalar in _matching(tree, ("model", "name_or_path")):
         if isinstance(scalar.value, str) and (match := _WITH_DEFAULT.match(scalar.value)):
             named = os.environ.get(match["name"])

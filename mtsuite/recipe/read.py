@@ -151,7 +151,10 @@ def _parents(extends: Entry | None) -> list[Scalar]:
 
 
 def read_tree(path: Path) -> Mapping:
-    """One file as a tree, paths resolved against its folder, ``extends:`` still in it."""
+    """One file as a tree, paths resolved against its folder, ``extends:`` still in it.
+
+    Raises RecipeError when it cannot be read as a recipe.
+    """
     name = shown(path)
     try:
         with path.open("rb") as file:

@@ -5,8 +5,8 @@ INTRO = """\
 
 # Recipes
 
-A recipe is one YAML file that says everything about one table or figure: the data, the base model, the
-training budget, and the rows. The smallest one names directions and rows; everything else has a default:
+A recipe is one YAML file that describes one table or figure: the data, the base model, the training budget and
+the rows. The smallest one names directions and rows. Everything else has a default:
 
 ```yaml
 directions: [en-de, de-en]
@@ -15,7 +15,7 @@ methods:
   lora:
 ```
 
-`mtsuite validate RECIPE` checks a recipe without running it, and says all that is wrong at once:
+`mtsuite validate RECIPE` checks a recipe without running it, and reports all mistakes at once:
 
 ```
 recipes/mine.yaml:6:3: train.learning_rat: unknown key. Did you mean 'learning_rate'?
@@ -25,7 +25,7 @@ recipes/mine.yaml:6:3: train.learning_rat: unknown key. Did you mean 'learning_r
 
 **A recipe is code.** It may name programs (`metrics.comet.python`), Python files (`methods.NAME.use`), checkpoints
 that bring code of their own (`model.trust_remote_code`), and COMET checkpoints, which are read with pickle. All of
-these run with your rights, some of them already under `validate`. Read a recipe of others as you would read their
+these run with your rights, some of them already under `validate`. Read other people's recipes as you would read their
 scripts.
 
 ## Names
@@ -46,21 +46,21 @@ train: {max_steps: 1000}       # mappings merge: the rest of train stays
 seeds: [1, 2, 3]               # lists and single values replace
 methods:
   lora: {config: {rank: 32}}   # one more setting for this row
-  full:                        # nothing behind it: the row with all defaults
-  adapter: !remove             # a row less
+  full:                        # nothing after it: the row with all defaults
+  adapter: !remove             # without this row
 ```
 
 - Of several files the later one wins, and the file itself wins over all of them. A file that is reached twice is
   read once, where it came first.
-- `!remove` takes a key away; to remove what is not there is an error.
-- `!replace` before a mapping puts it in the place of the inherited one: `methods: !replace {lora: , full: }` has these
+- `!remove` removes a key. Removing a key that does not exist is an error.
+- `!replace` before a mapping replaces the inherited one: `methods: !replace {lora: , full: }` has these
   two rows in this order.
 - A `data.text` with another `source` replaces the inherited one whole.
 - `name` is not inherited, or two recipes would write to one results folder.
 
 ## Overrides
 
-`--set KEY=VALUE`, repeatable, is laid over the files in the same way:
+`--set KEY=VALUE`, which can be repeated, overrides the files in the same way:
 
 ```
 mtsuite run table1 --set train.max_steps=50 --set directions='[en-de, de-en]'
@@ -73,8 +73,8 @@ quotes.
 
 ## Paths
 
-A relative path in a file belongs to the folder of that file, also when another recipe extends it; in an
-override it belongs to the working directory. This goes for the files of `data.text`, `methods.NAME.use` of the
+A relative path in a file is relative to the folder of that file, also when another recipe extends it. In an
+override it is relative to the working directory. This applies to the files of `data.text`, `methods.NAME.use` of the
 form `file.py:Class`, `prompts.templates`, `model.name_or_path`, `metrics.comet.checkpoint` and
 `metrics.comet.python`. What may be a hub name is a path when it starts with `/`, `./`, `../` or `~`, ends in
 `.ckpt`, or is there as a folder. A path that starts with an environment variable
@@ -85,14 +85,14 @@ form `file.py:Class`, `prompts.templates`, `model.name_or_path`, `metrics.comet.
 Only `true` and `false` are truth values, so `no` is Norwegian (where `true` or `false` is asked for, `yes`,
 `no`, `on` and `off` are understood). `1e-3` is a number and `1e4` serves as a whole number. There are no dates
 and no octal numbers. A number where text is expected is text: `revision: 4711`. `true` is never a number, and
-`"10"` is text. A key that is there twice is an error. A block with nothing behind its key (`train:`) is that
+`"10"` is text. A key that occurs twice is an error. A block with nothing after its key (`train:`) is that
 block with all defaults. Anchors, aliases and `<<` work.
 
 A recipe has at most 20,000 keys and values (what aliases repeat is counted each time), 50 levels, and numbers of 64
-bits. Control characters and the marks that turn the direction of text are refused. Labels, titles and notes are one
-line: line breaks in them become blanks.
+bits. Control characters and the marks that turn the direction of text are rejected. Labels, titles and notes are one
+line. Line breaks in them become spaces.
 
-## What validate knows
+## What `validate` checks
 
 `validate`, `plan` and `run` make the same checks before anything runs: files and directions of the text, the model's
 folder (configuration, weights, tokenizer, end token), the COMET checkpoint and its Python, packages of trackers, and

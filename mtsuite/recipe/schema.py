@@ -69,8 +69,8 @@ class FilesSource(Section):
         [],
         description=(
             "Training files. Moses prefixes (`path/train.{lang}`), or TSV/JSONL/Parquet files with a "
-            "column for each language (TSV without quoting); "
-            "`.gz` is read too. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever "
+            "column for each language (TSV without quoting). "
+            "`.gz` is supported. `{pair}` in a path stands for the pair (`en-de` or `de-en`, whichever "
             "exists), `{lang}` for "
             "a language, `$NAME` for an environment variable. A path without `{pair}` is multi-parallel: "
             "every pair of its languages."
@@ -89,14 +89,14 @@ class FilesSource(Section):
     )
     languages: list[str] = Field([], description="Languages to read; empty: those of the recipe's directions.")
     max_train_sentences: int | None = Field(
-        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+        None, ge=1, description="Keep at most this many training pairs per language pair."
     )
     max_mono_sentences: int | None = Field(
-        None, ge=1, description="Keep at most this many monolingual lines a language."
+        None, ge=1, description="Keep at most this many monolingual lines per language."
     )
-    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs a pair of languages.")
+    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs per language pair.")
     max_test_sentences: int | None = Field(
-        None, ge=1, description="Keep the first so many test pairs; marked in the table's notes."
+        None, ge=1, description="Keep only this many test pairs, from the first. The table's notes say so."
     )
 
     @field_validator("test")
@@ -105,7 +105,7 @@ class FilesSource(Section):
         for name in value:  # they stand in CSV files, which spreadsheets open
             if not name.strip() or name.lstrip()[0] in "=+-@" or any(mark in name for mark in "\n\r\t"):
                 raise ValueError(
-                    f"a test set's name begins with none of = + - @ and stands on one line; found {shortened(name)!r}"
+                    f"a test set's name must not begin with = + - @ and must be on one line; found {shortened(name)!r}"
                 )
         return value
 
@@ -121,10 +121,10 @@ class HubSource(Section):
     valid_split: str = Field("validation", description="Name of the validation split.")
     test_split: str = Field("test", description="Name of the test split.")
     max_train_sentences: int | None = Field(
-        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+        None, ge=1, description="Keep at most this many training pairs per language pair."
     )
     valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs.")
-    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
+    max_test_sentences: int | None = Field(None, ge=1, description="Keep only this many test pairs, from the first.")
 
 
 class PluginSource(Section):
@@ -244,8 +244,8 @@ class Pretrain(Section):
         4000, ge=300, le=10_000_000, description="Entries of the byte-level BPE vocabulary, trained on the same text."
     )
     row_tokens: int = Field(128, ge=16, description="Tokens of a packed row.")
-    rows_per_batch: int = Field(16, ge=1, description="Rows of an update.")
-    steps: int = Field(3200, ge=1, description="Updates.")
+    rows_per_batch: int = Field(16, ge=1, description="Rows per step.")
+    steps: int = Field(3200, ge=1, description="Training steps.")
     bilingual_share: float = Field(
         0.6,
         ge=0,
@@ -260,15 +260,15 @@ class Pretrain(Section):
     )
     muon_learning_rate: float = Field(0.02, gt=0, description="Learning rate of Muon, for the matrices of the blocks.")
     adamw_learning_rate: float = Field(3e-3, gt=0, description="Learning rate of AdamW, for everything else.")
-    warmup_steps: int = Field(50, ge=0, description="Updates of linear warm-up; cosine decay to a tenth follows.")
+    warmup_steps: int = Field(50, ge=0, description="Steps of linear warm-up, followed by cosine decay to a tenth.")
     seed: Seed = Field(1, description="Seed of the weights and of the order of documents.")
     directions: list[str] = Field(
         [],
         description="Directions of the bilingual documents, and so the languages of the model; empty: the "
-        "recipe's directions, or all ten of the embedded world where its shipped base serves them.",
+        "recipe's directions, or all ten of the microworld where the bundled base serves them.",
     )
     use_shipped: bool = Field(
-        True, description="Take the weights that come with the suite when they were made from these very settings."
+        True, description="Use the bundled weights if they were made from exactly these settings."
     )
 
 
@@ -318,7 +318,7 @@ class Prompts(Section):
 class Train(Section):
     """One budget for every method; a method's row may override what is marked (row)."""
 
-    max_steps: int = Field(250, ge=1, description="Updates on parallel text.")
+    max_steps: int = Field(250, ge=1, description="Training steps on parallel text.")
     tokens_per_batch: int = Field(
         2048,
         ge=16,
@@ -327,13 +327,11 @@ class Train(Section):
     sentences_per_batch: int | None = Field(
         None, ge=1, description="Largest size of a micro-batch in sentence pairs; both limits hold."
     )
-    gradient_accumulation_steps: int = Field(
-        1, ge=1, description="Micro-batches of an update, directions taking turns."
-    )
+    gradient_accumulation_steps: int = Field(1, ge=1, description="Micro-batches per step. Directions alternate.")
     max_length: int = Field(
         256,
         ge=8,
-        description="Longest example in tokens (prompt and translation); longer ones are left out and counted.",
+        description="Longest example in tokens (prompt and translation); longer ones are skipped and counted.",
     )
     learning_rate: float | None = Field(
         None,
@@ -347,9 +345,9 @@ class Train(Section):
     weight_decay: float = Field(0.0, ge=0, description="(row) Decoupled weight decay.")
     beta2: float = Field(0.999, gt=0, lt=1, description="Second-moment decay of AdamW.")
     schedule: Literal["constant", "linear", "cosine"] = Field(
-        "cosine", description="Course of the learning rate after warm-up."
+        "cosine", description="Learning-rate schedule after warm-up."
     )
-    warmup_steps: int = Field(10, ge=0, description="Updates of linear warm-up.")
+    warmup_steps: int = Field(10, ge=0, description="Steps of linear warm-up.")
     max_grad_norm: float | None = Field(1.0, gt=0, description="Clip the gradient's norm; empty: no clipping.")
     monolingual_replay: float = Field(
         0.0,
@@ -359,13 +357,15 @@ class Train(Section):
         "come on top of the parallel budget.",
     )
     mono_steps: int | None = Field(
-        None, ge=1, description="Updates on monolingual text, for methods with such a stage; empty: half of max_steps."
+        None,
+        ge=1,
+        description="Training steps on monolingual text, for methods with such a stage; empty: half of max_steps.",
     )
     mixed_precision: Literal["auto", "no", "bf16"] = Field(
         "auto", description="`auto` uses bf16 autocast where the hardware gains by it."
     )
     checkpoint_seconds: float = Field(
-        60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every update."
+        60.0, ge=0, description="Seconds between checkpoints of a running job; 0: after every step."
     )
     evaluate_every: int | None = Field(
         None,
@@ -386,7 +386,7 @@ class Train(Section):
     def _best_of_measured(self) -> Train:
         if self.keep == "best" and self.evaluate_every is None:
             raise ValueError(
-                "train.keep: `best` goes by the loss on validation text, which is not measured: set "
+                "train.keep: `best` needs the loss on validation text, which is not measured: set "
                 "train.evaluate_every to a number of steps, or keep to `last`"
             )
         return self
@@ -402,7 +402,7 @@ class TrainOverride(Section):
 
 
 class Search(Section):
-    """Learning rates between which validation text chooses, under the first seed."""
+    """Learning rates among which the score on validation text chooses, under the first seed."""
 
     learning_rate: list[Annotated[float, Field(gt=0)]] = Field(
         min_length=2,
@@ -452,7 +452,7 @@ class Comet(Section):
     )
     scores: str | None = Field(
         None,
-        description="Segment scores that were computed elsewhere, one file a text, instead of scoring here: a path "
+        description="Segment scores that were computed elsewhere, one file per text, instead of scoring here: a path "
         "with any of `{method}`, `{seed}`, `{trained_on}`, `{direction}`, `{source}`, `{target}`, `{testset}` "
         "(docs/comet.md says what may be in a file).",
     )
@@ -553,18 +553,18 @@ class Row(Section):
     )
     one_model_per_direction: bool = Field(
         False,
-        description="Train a model for every direction alone, each on its share of the updates: the reference without "
+        description="Train a model for every direction alone, each on its share of the steps: the reference without "
         "interference.",
     )
     sweep: dict[str, list[bool | int | float | str]] | None = Field(
         None,
-        description="One key of `config` (or `train.learning_rate`) and a list of values: the row becomes one row a "
+        description="One key of `config` (or `train.learning_rate`) and a list of values: the row becomes one row per "
         "value, named `row-key-value`, and a chart shows the average over the values.",
     )
     swept: Swept | None = Field(
         None,
-        description="Written by the suite into rows that a sweep made. Another row may say so of itself, to stand in "
-        "that sweep's chart too: zero-shot as k = 0.",
+        description="Written by the suite into rows that a sweep made. Another row may set it, to appear in that "
+        "sweep's chart too: zero-shot as k = 0.",
     )
 
 
@@ -573,10 +573,10 @@ class External(Section):
 
     label: OneLine | None = Field(None, description="Name shown in tables; empty: the row's name.")
     translations: str = Field(
-        description="Its files, one line a segment of the test set: a path with any of `{direction}`, `{source}`, "
-        "`{target}`, `{testset}`. A direction without a file is a hole in the row."
+        description="Its files, one line per segment of the test set: a path with any of `{direction}`, `{source}`, "
+        "`{target}`, `{testset}`. A direction without a file is a missing value of the row."
     )
-    note: OneLine | None = Field(None, description="What the tables' notes say of it: version, date, prompt.")
+    note: OneLine | None = Field(None, description="What the tables' notes say about it: version, date, prompt.")
 
 
 class Transfer(Section):
@@ -585,12 +585,12 @@ class Transfer(Section):
     methods: list[str] = Field([], description="Rows to make a matrix for.")
     directions: list[str] = Field([], description="Directions to train on, one model each; empty: all of the recipe's.")
     max_steps: int | None = Field(
-        None, ge=1, description="Updates of each single-direction training; empty: those of `train`."
+        None, ge=1, description="Steps of each single-direction training; empty: those of `train`."
     )
     base: str = Field(
         "zero-shot",
-        description="Untrained row whose scores are subtracted beside those of each method's own start; it must be one "
-        "of `methods:`.",
+        description="Untrained row whose scores are subtracted, in addition to those of each method's own start. It "
+        "must be one of `methods:`.",
     )
 
 
@@ -605,22 +605,22 @@ class Forgetting(Section):
     languages: list[str] = Field(
         [], description="Languages of that text, out of those of the directions; empty: all of them."
     )
-    sentences: int = Field(200, ge=1, description="Sentences a language, from the start of its held-out text.")
+    sentences: int = Field(200, ge=1, description="Sentences per language, from the start of its held-out text.")
     focus: Literal["direction", "none"] = Field(
         "direction",
-        description="Which sub-network reads text of a language, in methods that have one a direction: that of the "
+        description="Which sub-network reads text of a language, in methods that have one per direction: that of the "
         "first direction into the language (out of it, where there is none), or `none`, what the method does without a "
         "direction.",
     )
     zero_shot_directions: list[str] = Field(
         [],
         description="Directions between the recipe's languages that are translated and scored but not trained on, such "
-        "as fr-de beside en-fr and en-de; they have a table of their own.",
+        "as fr-de with en-fr and en-de. They have a table of their own.",
     )
     base: str = Field(
         "zero-shot",
-        description="Untrained row whose scores in the `zero_shot_directions` are subtracted beside those of each "
-        "row's own start; with those it must be one of `methods:`.",
+        description="Untrained row whose scores in the `zero_shot_directions` are subtracted, in addition to those of "
+        "each row's own start. With such directions it must be one of `methods:`.",
     )
 
 
@@ -630,12 +630,12 @@ class Sequence(Section):
     methods: list[str] = Field(min_length=1, description="Rows to train so; each must train on parallel text.")
     directions: list[str] = Field(description="Directions in the order of training; at least two of the recipe's.")
     max_steps: int | None = Field(
-        None, ge=1, description="Updates of each stage; empty: those of a `transfer` training, else those of `train`."
+        None, ge=1, description="Steps of each stage; empty: those of a `transfer` training, else those of `train`."
     )
     base: str = Field(
         "zero-shot",
-        description="Untrained row that forward transfer is counted from beside each method's own start; one of "
-        "`methods:`.",
+        description="Untrained row that forward transfer is counted from, in addition to each method's own start. One "
+        "of `methods:`.",
     )
 
 
@@ -663,7 +663,7 @@ class Leakage(Section):
 
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
-    floor: bool = Field(True, description="Print a source-copy row: what copying the input would score.")
+    floor: bool = Field(True, description="Print the copy baseline (row source-copy): the score of copying the source.")
     page: bool = Field(
         True,
         description="Write report.html and draw figures; false: numbers, tables and matrices alone, in a fraction "
@@ -671,7 +671,7 @@ class Report(Section):
     )
     columns: list[FailureMode] = Field(
         [],
-        description="Failure modes to show in the score tables too, as columns behind the average: their averages over "
+        description="Failure modes to show in the score tables too, as columns after the average: their averages over "
         "the directions. The report has all of them in a table of their own.",
     )
 
@@ -707,10 +707,10 @@ class Recipe(Section):
     name: str = Field("", description="Names the results folder; empty: the file's name.")
     title: OneLine = Field(
         "",
-        description="Heading of the tables; empty: the name. `{directions}` stands for their number, as in `ten "
-        "directions`, which so fits in recipes that extend this one too.",
+        description="Heading of the tables; empty: the name. `{directions}` is replaced by their number, as in `ten "
+        "directions`, so that it is also right in recipes that extend this one.",
     )
-    seeds: list[Seed] = Field([1], min_length=1, description="Every row is trained once a seed.")
+    seeds: list[Seed] = Field([1], min_length=1, description="Every row is trained once per seed.")
     directions: list[str] = Field(min_length=1, description="Directions to train and test, such as en-de.")
     data: Data = Field(Data(), description="What is trained and tested on.")
     model: Model = Field(Model(), description="The base model.")
@@ -725,7 +725,7 @@ class Recipe(Section):
     significance: Significance = Field(Significance(), description="Paired tests against the baseline.")
     methods: dict[str, Row] = Field(min_length=1, description="Rows of the table, in order: name, then settings.")
     external: dict[str, External] = Field(
-        {}, description="Rows of other systems' translations, scored and tested beside the methods: name, then files."
+        {}, description="Rows of other systems' translations, scored and tested with the methods: name, then files."
     )
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
     forgetting: Forgetting = Field(Forgetting(), description="What training makes the models forget.")
@@ -734,8 +734,8 @@ class Recipe(Section):
     report: Report = Field(Report(), description="Tables and figures.")
     tracking: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
         [],
-        description="Trackers that are told every training's loss, learning rate, gradient norm and speed, beside "
-        "`metrics.jsonl`, which is always written. None of it changes what is trained.",
+        description="Trackers that receive every training's loss, learning rate, gradient norm and speed, in addition "
+        "to `metrics.jsonl`, which is always written. Tracking does not change the training.",
     )
 
     @field_validator("methods", mode="before")

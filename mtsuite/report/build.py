@@ -27,10 +27,11 @@ from mtsuite.report.results import Results, read_results
 from mtsuite.report.significance_table import significance_tables
 from mtsuite.report.table import Table
 from mtsuite.report.terminal import render_terminal
+from mtsuite.report.text import slug
 from mtsuite.report.topic import Topic
 from mtsuite.report.transfer import transfer
 from mtsuite.results.files import ARCHIVE
-from mtsuite.results.pack import archive, is_packed
+from mtsuite.results.pack import archive, packed_tables
 from mtsuite.results.writing import is_report, write_files
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ def pack_report(results: Path) -> Report:
     report = build_report(results, page=False)
     content, archived = archive(results)
     made = {path.relative_to(results).as_posix() for path in report.files}
-    gone = {*archived, *(name for name in made if not is_packed(name))}
+    loose = {path.relative_to(results).as_posix() for path in results.rglob("*") if path.is_file()}
+    others = len({*loose - made - set(archived), ARCHIVE})
+    metrics = [slug(metric) for metric in read_results(results).metrics]
+    gone = {*archived, *(made - packed_tables(made, metrics, others))}
     write_files(results, {ARCHIVE: content}, lambda name: name in gone)
     return report
 

@@ -276,6 +276,9 @@ def _quality(placed: Sequence[Point], flat: Sequence[Point], metric: str, cost: 
         place = (p.costs[cost.key] / size, p.score)
         axes.errorbar(*place, yerr=reach, fmt="none", ecolor=mark["color"], elinewidth=0.9, capsize=2, zorder=2)
         handles += axes.plot(*place, linestyle="none", label=p.label, zorder=3, **mark)
+    front = pareto_front([(p.costs[cost.key] / size, p.score) for p in placed])
+    if len(front) > 1:
+        axes.step(*zip(*front, strict=True), where="post", color=MUTED, linewidth=0.9, zorder=1)
     values = [p.costs[cost.key] / size for p in placed]
     logarithmic = bool(values) and (cost is TRAINED or max(values) >= 10 * min(values))
     if logarithmic:
@@ -286,12 +289,22 @@ def _quality(placed: Sequence[Point], flat: Sequence[Point], metric: str, cost: 
     axes.grid(which="major")
     scale = "log scale" if logarithmic else ""
     said = ", ".join(part for part in (unit, scale) if part)
-    axes.set_xlabel((f"{cost.label} ({said})" if said else cost.label) + off_scale)
+    steps = "\nSteps: Pareto front (no row scores as high for less)" if len(front) > 1 else ""
+    axes.set_xlabel((f"{cost.label} ({said})" if said else cost.label) + steps + off_scale)
     axes.set_ylabel(f"Average {metric}")
     axes.set_title(f"{metric} against {cost.label[:1].lower()}{cost.label[1:]}")
     if key:
         draw_key(figure, handles)
     return figure
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The (cost, score) points that no other beats, by ascending cost: none costs as little and scores as high."""
+    front: list[tuple[float, float]] = []
+    for cost, score in sorted(points, key=lambda point: (point[0], -point[1])):
+        if not front or score > front[-1][1]:
+            front.append((cost, score))
+    return front
 
 
 def _unit(cost: CostAxis, points: Sequence[Point]) -> tuple[str, float]:

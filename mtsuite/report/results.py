@@ -313,7 +313,10 @@ def _report_json(path: Entry) -> dict[str, Any]:
 
 
 def read_rows(path: Entry, columns: tuple[str, ...]) -> list[tuple[int, dict[str, str]]]:
-    """(line number, row) pairs of a CSV that must have these columns; others are ignored."""
+    """(line number, row) pairs of a CSV that must have these columns; others are ignored.
+
+    Raises StoreError when a column is missing or a line has other fields.
+    """
     reader = csv.DictReader(_text(path).splitlines(keepends=True), strict=True)
     try:
         head = reader.fieldnames or []

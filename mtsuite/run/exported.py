@@ -36,13 +36,16 @@ def logits(
 
 
 def check_equal(row: str, own: list[Tensor], exported: list[Tensor], dtype: str) -> None:
-    """Raises MethodError when the exported model computes something else than the row's own."""
+    """Compare the row's own logits with the exported model's, lists of (1, length, vocabulary).
+
+    Raises MethodError when they differ by more than rounding.
+    """
     worst = max(
         float((a - b).abs().max()) / max(1e-9, float(a.abs().max())) for a, b in zip(own, exported, strict=True)
     )
     if not worst <= TOLERANCE[dtype]:  # a NaN is no equality either
         raise MethodError(
-            f"{row} cannot be exported: opened anew, the folder computes other logits than the model that was scored "
+            f"{row} cannot be exported: reloaded, the folder computes other logits than the model that was scored "
             f"(they differ by {worst:.2g} of the largest; rounding explains {TOLERANCE[dtype]:.0e}). Nothing was "
             "written. The method's merge() gives another model than it trained; `mtsuite translate` uses the row."
         )

@@ -28,7 +28,10 @@ def critical_paths(plan: Plan, keys: Collection[str]) -> dict[str, float]:
 
 
 def wanted(plan: Plan, only: Iterable[str] | None, done: Collection[str]) -> list[str]:
-    """Keys to look at, in plan order: all, or those in ``only`` with what they need that is not done."""
+    """Keys to look at, in plan order: all, or those in ``only`` with what they need that is not done.
+
+    Raises ValueError when one of them is not in the plan.
+    """
     if only is None:
         return list(plan.jobs)
     found: set[str] = set()

@@ -246,7 +246,7 @@ def outcome_text(outcome: Outcome) -> str:
         return f"nothing to do: {'the job is' if cached == 1 else f'all {cached} jobs are'} already done"
     parts = [f"{len(outcome.done)} done"]
     if outcome.holes:
-        parts[0] += f" ({len(outcome.holes)} with holes)"
+        parts[0] += f" ({len(outcome.holes)} incomplete)"
     for name, count in (
         ("already done", cached),
         ("failed", len(outcome.failed)),

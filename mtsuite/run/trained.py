@@ -42,7 +42,7 @@ def find_trained(
     if missing and (problem := store.problem(missing[0])) is not None:
         raise StoreError(
             f"{store.path(missing[0])} ({missing[0].label}) is not trusted: {problem}. Run the recipe again: the "
-            "folder is moved aside and made anew."
+            "folder is moved aside and written again."
         )
     if missing:
         raise StoreError(

@@ -138,7 +138,10 @@ class Worker:
         self.threads.install()
 
     def serve(self, message: dict[str, Any]) -> None:
-        """Run the job of one command under its lock and answer ``done`` or ``failed``, whatever happens."""
+        """Run the job of one command under its lock and answer ``done`` or ``failed``, whatever happens.
+
+        What it raises (a ValueError for a specification that JSON changes, say) is part of the answer.
+        """
         begun = time.monotonic()
         key = ""
         try:
@@ -286,7 +289,10 @@ def _flush() -> None:
 
 
 def find_function(kind: str, name: str | None) -> JobFunction:
-    """The function of a kind, or the one named ``module:name`` or ``path/to/file.py:name``."""
+    """The function of a kind, or the one named ``module:name`` or ``path/to/file.py:name``.
+
+    Raises ValueError when the module cannot be imported.
+    """
     if name is None:
         return job_function(kind)
     module_name, _, attribute = name.rpartition(":")

@@ -60,7 +60,10 @@ class Lab:
 
     @property
     def first(self) -> Run:
-        """All phases, run once.  What failed is told in full the first time, and in a word after that."""
+        """All phases, run once.  What failed is told in full the first time, and in a word after that.
+
+        Raises MethodError when they have failed before.
+        """
         if self._failed:
             raise MethodError(f"not reached: {self._failed}")
         if self._first is None:
@@ -72,7 +75,7 @@ class Lab:
         return self._first
 
     def first_logits(self, direction: Direction | None) -> Tensor:
-        """``logits`` of the first run's model, computed once."""
+        """``logits`` of the first run's model (rows, length, vocabulary), computed once."""
         if direction not in self._logits:
             self._logits[direction] = self.logits(self.first.method, self.first.model, direction)
         return self._logits[direction]
@@ -158,10 +161,10 @@ class Lab:
         with torch.inference_mode():
             output = model(input_ids=batch.input_ids, attention_mask=batch.attention_mask, use_cache=False)
         logits: Tensor = output.logits
-        return logits * batch.attention_mask.unsqueeze(-1)
+        return logits * batch.attention_mask.unsqueeze(-1)  # (rows, length, 1): zero at padding
 
 
 def snapshot(model: nn.Module) -> dict[str, Tensor]:
-    """Copies of all parameters and saved buffers."""
+    """Copies of all parameters and saved buffers, by name and in their shapes."""
     state = {n: p.detach().clone() for n, p in model.named_parameters()}
     return state | {n: b.detach().clone() for n, b in model.named_buffers()}

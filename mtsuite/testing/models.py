@@ -56,6 +56,7 @@ class _UnusualMLP(nn.Module):
         self.act_fn = nn.SiLU()
 
     def forward(self, x: Tensor) -> Tensor:
+        """The block's output for x (..., hidden): (..., hidden)."""
         out: Tensor = self.down_proj(self.act_fn(self.gate_proj(x)) * self.up_proj(x))
         return out
 
@@ -68,6 +69,7 @@ class _NormHead(nn.Module):
         self.weight = nn.Parameter(torch.randn(vocabulary, hidden))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Logits (..., vocabulary) for x (..., hidden)."""
         return nn.functional.linear(x, nn.functional.normalize(self.weight))
 
 
@@ -79,6 +81,7 @@ class _Opaque(nn.Module):
         self.mixing = nn.Linear(hidden, hidden)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The block's output for x (..., hidden): (..., hidden)."""
         return torch.tanh(self.mixing(x))
 
 

@@ -39,7 +39,8 @@ def save_checkpoint(
 ) -> None:
     """Replace the checkpoint in ``folder`` by the present state.  Raises StoreError when it cannot be written.
 
-    ``best`` are the weights of an earlier step that are kept, by the names of ``parameters``.
+    ``best`` are the weights of an earlier step that are kept, by the names of ``parameters``.  Tensors are written by
+    name and in their shapes.
     """
     fresh = folder.with_name(folder.name + ".new")
     tensors: dict[str, Tensor] = {f"parameter.{n}": p.detach().cpu().contiguous() for n, p in parameters.items()}
@@ -81,7 +82,8 @@ def load_checkpoint(
 ) -> dict[str, Any] | None:
     """Put a checkpoint's state back and return its counters; None when there is none that is whole.
 
-    ``best`` is filled with the kept weights of an earlier step, if there are any.
+    ``best`` is filled with the kept weights of an earlier step, if there are any.  Tensors come back by name and in
+    their shapes.
     """
     old = folder.with_name(folder.name + ".old")
     if not folder.exists() and old.exists():  # killed between the two renames

@@ -47,7 +47,8 @@ class Learner(Protocol):
 
     def focus(self, model: nn.Module, direction: Direction | None) -> None: ...
 
-    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor: ...
+    def loss(self, model: nn.Module, batch: Batch) -> torch.Tensor:
+        """Mean loss over the batch's target tokens, a scalar with a gradient."""
 
 
 class Log(Protocol):
@@ -190,7 +191,7 @@ def fit(
                 accelerator.backward(loss)
             elif not batch.replayed:  # replayed text may pass the frozen part of a routed method alone
                 raise MethodError(
-                    f"The loss of update {step + 1} ({batch.direction or batch.language}) depends on no trained "
+                    f"The loss of step {step + 1} ({batch.direction or batch.language}) depends on no trained "
                     "parameter: expected what trainable() names to take part in the forward pass."
                 )
             update_loss += loss.detach()
@@ -199,7 +200,7 @@ def fit(
         value = update_loss.item()
         if not math.isfinite(value):
             raise MethodError(
-                f"The loss became {value} at update {step + 1} of {settings.steps}: "
+                f"The loss became {value} at step {step + 1} of {settings.steps}: "
                 "lower the learning rate, or check the method's loss."
             )
         result.losses.append(round(value, 6))

@@ -52,15 +52,17 @@ def orthogonalised(
     steps: int = 5,
     eps: float = 1e-7,
 ) -> Tensor:
-    """About U V^T of a matrix U S V^T, by a quintic Newton-Schulz iteration; singular values end near one.
+    """About U V^T (rows, columns) of a matrix U S V^T (rows, columns), by a quintic Newton-Schulz iteration.
 
-    X <- a X + (b A + c A^2) X with A = X X^T, from X = matrix / ||matrix||_F.
+    Singular values end near one.  X <- a X + (b A + c A^2) X with A = X X^T, from X = matrix / ||matrix||_F.
     """
     a, b, c = coefficients
     tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if tall else matrix).float()
+    x = (
+        matrix.T if tall else matrix
+    ).float()  # wide: (shorter side, longer side), so that the products below are small
     x = x / x.norm().clamp_min(eps)
     for _ in range(steps):
-        gram = x @ x.T
+        gram = x @ x.T  # A, (shorter side, shorter side)
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return (x.T if tall else x).to(matrix.dtype)

@@ -70,7 +70,10 @@ class Validation:
     def measure(
         self, focuser: Focuser, model: nn.Module, named: Mapping[str, nn.Parameter], step: int, accelerator: Accelerator
     ) -> dict[str, float]:
-        """Measure after ``step``; the numbers for the training's log.  The model is left in training mode."""
+        """Measure after ``step``; the numbers for the training's log.  The model is left in training mode.
+
+        Raises MethodError when the loss is no finite number.
+        """
         began = time.perf_counter()
         model.eval()
         with torch.random.fork_rng(), torch.no_grad():

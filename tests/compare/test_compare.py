@@ -197,7 +197,7 @@ def test_an_old_folder_without_segments_stands_side_by_side(pair: tuple[str, str
     old = world(tmp_path / "old", ROWS, segments=False)
     compared = compare_results([str(old), pair[1]], test=QUICK)
     assert not any("delta" in entry for entry in entries(compared))
-    assert "old has no segments of en-de, en-zh: its scores stand side by side" in notes(compared)
+    assert "old has no segments of en-de, en-zh: its scores are shown side by side" in notes(compared)
 
 
 def test_other_signatures_are_refused(pair: tuple[str, str], tmp_path: Path) -> None:

@@ -69,6 +69,29 @@ def test_a_large_record_goes_into_the_archive(folder: Path, monkeypatch: pytest.
     assert read_results(folder).scores == scores
 
 
+def test_tables_of_later_metrics_leave_first() -> None:
+    names = {f"tables/{name}" for name in ("bleu.md", "comet.md", "costs.md", "perplexity.md")}
+    of = {
+        metric: {f"tables/{name}-{metric}.md" for name in ("transfer", "significance")}
+        for metric in ("bleu", "chrf", "comet")
+    }
+    made = {*names, *of["bleu"], *of["chrf"], *of["comet"], "tables/bleu.tex", "report.html"}
+    metrics = ["bleu", "chrf", "comet"]
+    assert pack.packed_tables(made, metrics, pack.MOST - 10) == {*names, *of["bleu"], *of["chrf"], *of["comet"]}
+    assert pack.packed_tables(made, metrics, pack.MOST - 9) == {*names, *of["bleu"], *of["chrf"]}
+    assert pack.packed_tables(made, metrics, pack.MOST) == {*names, *of["bleu"]}, "the first metric's tables stay"
+
+
+def test_a_packed_folder_has_few_files(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pack_report(folder)
+    before = {path.name for path in folder.rglob("*")}
+    monkeypatch.setattr(pack, "MOST", 0)
+    pack_report(folder)
+    assert {path.name for path in folder.rglob("*")} == {
+        name for name in before if not name.endswith(("-chrf.md", "-comet.md"))
+    }
+
+
 def test_a_loose_file_comes_first(folder: Path) -> None:
     pack_report(folder)
     place = folder / "translations/lora/1/all/en-de.txt"

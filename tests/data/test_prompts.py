@@ -74,7 +74,7 @@ def test_reading_a_file(tmp_path: Path) -> None:
         ('templates: ["to {target_language}:"]', r"lacks {source}"),
         ('templates: ["{sorce} {target_language}:"]', r"unknown field {sorce}\. Did you mean 'source'"),
         ('templates: ["{source} { {target_language}:"]', r"A brace that is text is doubled"),
-        ('templates: ["{source} {source} {target_language}:"]', r"stands once"),
+        ('templates: ["{source} {source} {target_language}:"]', r"contains \{source\} once; here it is there 2 times"),
         ("templates: [3]", r"templates\[0\]: expected a text; found 3"),
         ("prompts: [a]", r"expected a list under `templates:`; found keys prompts"),
         ("- a", r"found list"),

@@ -188,7 +188,7 @@ def test_paths_that_make_no_sense(tmp_path: Path) -> None:
         train(tmp_path, ["train"])
     with pytest.raises(DataError, match=r"has \{language\}; a path may have \{pair\} and \{lang\}"):
         train(tmp_path, ["train.{language}"])
-    with pytest.raises(DataError, match=r"a table has a column a language"):
+    with pytest.raises(DataError, match=r"a table has one column per language"):
         train(tmp_path, ["train.{lang}.tsv"])
     with pytest.raises(DataError, match=r"data\.text\.train is empty"):
         train(tmp_path, [])

@@ -263,7 +263,7 @@ def test_measuring_enters_the_keys_of_parallel_trainings_alone(here: Path) -> No
 
 
 def test_the_best_needs_measurements() -> None:
-    with pytest.raises(RecipeError, match=r"`best` goes by the loss on validation text, which is not measured"):
+    with pytest.raises(RecipeError, match=r"`best` needs the loss on validation text, which is not measured"):
         read_recipe("table1", ["train.keep=best"])
 
 

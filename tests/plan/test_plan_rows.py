@@ -68,7 +68,7 @@ def test_one_model_a_direction(tmp_path: Path) -> None:
     assert [(line.trained_on, line.direction) for line in lines] == [("own", "en-de"), ("own", "de-en")]
     for line, job in zip(lines, alone, strict=True):
         assert job.key in plan.plan.jobs[line.translations].inputs.values()
-    assert "one model a direction, 50 updates each" in notes(plan, tmp_path)["alone"]
+    assert "one model per direction, 50 steps each" in notes(plan, tmp_path)["alone"]
 
 
 def test_a_transfer_run_of_the_same_row_is_another_training(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_default_source_and_another_source(write: Write) -> None:
         ("train.max_steps", "--set train.max_steps: expected KEY=VALUE, such as --set train.max_steps=50"),
         ("=5", "--set =5: expected KEY=VALUE, such as --set train.max_steps=50"),
         ("a..b=5", "--set a..b=5: expected KEY=VALUE, such as --set train.max_steps=50"),
-        ("extends=a.yaml", "--set extends=a.yaml: 'extends' stands in files only; set the keys themselves"),
+        ("extends=a.yaml", "--set extends=a.yaml: 'extends' is allowed in files only; set the keys themselves"),
         ("seeds=[1", "--set seeds=[1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("data.text.source=hub", "--set data.text.source=hub: data.text.name: missing. Data set, such as "),
     ],

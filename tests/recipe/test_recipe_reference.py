@@ -21,7 +21,7 @@ def test_every_key_has_a_meaning() -> None:
 
 def test_lines_of_each_kind() -> None:
     text = markdown()
-    assert "| `train.max_steps` | whole number ≥ 1 | `250` | Updates on parallel text. |" in text
+    assert "| `train.max_steps` | whole number ≥ 1 | `250` | Training steps on parallel text. |" in text
     assert "| `directions` | list of text | required |" in text
     assert "##### `data.text` with `source: hub`" in text
     assert "| `methods.NAME.train.learning_rate` | number > 0, or empty | empty |" in text

@@ -104,7 +104,7 @@ def test_duplicate_keys_and_tags_together(message: Message) -> None:
         "x.yaml:5:8: 'x' is not of type !!int\n"
         "    5 | title: !!int x\n"
         "      |        ^\n"
-        "x.yaml:6:8: !remove stands behind a key, not in a list\n"
+        "x.yaml:6:8: !remove follows a key, it cannot be in a list\n"
         "    6 | name: [!remove ]\n"
         "      |        ^"
     )
@@ -117,7 +117,7 @@ def test_python_tags_do_nothing(message: Message) -> None:
 
 
 def test_alias_in_its_own_anchor(message: Message) -> None:
-    assert message("seeds: &a [*a]\n").startswith("x.yaml:1:8: an alias that stands inside its own anchor")
+    assert message("seeds: &a [*a]\n").startswith("x.yaml:1:8: an alias inside its own anchor")
 
 
 def test_deep_nesting(message: Message) -> None:

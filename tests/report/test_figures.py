@@ -26,6 +26,7 @@ from mtsuite.report.figures import (
     average_bars,
     learning_curves,
     look,
+    pareto_front,
     quality_against_cost,
 )
 from mtsuite.report.results import read_results
@@ -139,7 +140,7 @@ def test_units_follow_the_size_of_the_numbers(
     found = [Point(str(v), str(v), 10.0 + i, costs={cost.key: v}) for i, v in enumerate(values)]
     with figures.style():
         axes = quality_against_cost(found, "BLEU", cost).axes[0]
-    assert axes.get_xlabel() == label
+    assert axes.get_xlabel().split("\n")[0] == label
     assert [float(line.get_xdata()[0]) for line in axes.get_lines() if line.get_marker() == "o"] == drawn  # type: ignore[index]
 
 
@@ -225,3 +226,20 @@ def test_seeds_give_the_spread_where_there_is_no_interval(tmp_path: Path) -> Non
         figure = average_bars([point], "BLEU", said="± sd over seeds")
     assert {t.get_text() for t in figure.axes[0].texts} == {"11.00 ±1.41"}
     assert figure.get_figwidth() == WIDTH
+
+
+def test_pareto_front_holds_what_no_other_row_beats() -> None:
+    points = [(3.0, 5.0), (1.0, 2.0), (2.0, 2.0), (2.0, 4.0), (4.0, 5.0), (5.0, 4.9), (1.0, 1.0)]
+    assert pareto_front(points) == [(1.0, 2.0), (2.0, 4.0), (3.0, 5.0)]
+    assert pareto_front([]) == []
+
+
+def test_pareto_front_is_drawn_as_steps_and_named() -> None:
+    with figures.style():
+        points = [Point("a", "a", 10.0, params=1e3, costs={"trainable_params": 1e3}),
+                  Point("b", "b", 20.0, params=1e4, costs={"trainable_params": 1e4}),
+                  Point("c", "c", 15.0, params=2e4, costs={"trainable_params": 2e4})]  # fmt: skip
+        axes = quality_against_cost(points, "BLEU").axes[0]
+    assert "Pareto front" in axes.get_xlabel()
+    steps = [line for line in axes.get_lines() if line.get_drawstyle() == "steps-post"]
+    assert [list(line.get_xdata()) for line in steps] == [[1e3, 1e4]]

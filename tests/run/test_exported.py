@@ -63,7 +63,7 @@ def test_another_model_is_refused() -> None:
     merged = method.merge(model)  # without untying: the embeddings change as well
     assert isinstance(merged, nn.Module)
     other = logits(None, merged, tiny_tokenizer(), PROMPTS)
-    with pytest.raises(MethodError, match="lora cannot be exported: opened anew, the folder computes other logits"):
+    with pytest.raises(MethodError, match="lora cannot be exported: reloaded, the folder computes other logits"):
         check_equal("lora", own, other, "float32")
     with pytest.raises(MethodError, match="cannot be exported"):
         check_equal("lora", own, [o * float("nan") for o in own], "float32")

@@ -139,7 +139,7 @@ class Diverges(FullFineTuning):
 def test_a_loss_that_is_no_number_stops(text: Text) -> None:
     model = tiny_model("bloom")
     before = [p.detach().clone() for p in model.parameters()]
-    with pytest.raises(MethodError, match=r"The loss became nan at update 1 of 3: lower the learning rate"):
+    with pytest.raises(MethodError, match=r"The loss became nan at step 1 of 3: lower the learning rate"):
         train(model, ParallelStream(text, seed=0, tokens_per_batch=128), 3, method=Diverges())
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
 

@@ -91,5 +91,5 @@ def test_parallel_text_must_reach_what_is_trained(text: Text) -> None:
             return super().loss(model, batch).detach()
 
     settings = LoopSettings(2, OptimizerSettings(learning_rate=1e-3), warmup_steps=0)
-    with pytest.raises(MethodError, match=r"loss of update 1 \(en-de\) depends on no trained parameter"):
+    with pytest.raises(MethodError, match=r"loss of step 1 \(en-de\) depends on no trained parameter"):
         fit(AllDeaf(), tiny_model("bloom"), parallel(text), settings, make_accelerator("no"))

@@ -20,7 +20,10 @@ class Entry(NamedTuple):
 
 
 def read_table(text: str) -> dict[str, Entry]:
-    """Lines ``concept kind … | en | de | it | fr | ar | zh`` as a dictionary, in the order of the table."""
+    """Lines ``concept kind … | en | de | it | fr | ar | zh`` as a dictionary, in the order of the table.
+
+    Raises ValueError at a line with other columns or a known concept.
+    """
     entries: dict[str, Entry] = {}
     for line in text.strip().splitlines():
         if not line.strip() or line.startswith("#"):

@@ -43,7 +43,7 @@ class Entry:
                 f"such as path/train.{{lang}}.{found}"
             )
         if self.form != "moses" and "{lang}" in self.pattern:
-            raise DataError(f"{key}: {raw!r}: a table has a column a language, so its path has no {{lang}}.")
+            raise DataError(f"{key}: {raw!r}: a table has one column per language, so its path has no {{lang}}.")
 
     def check_exists(self) -> None:
         """Raises DataError when no file at all matches the pattern."""
@@ -145,6 +145,7 @@ class FilesSource(Source):
         return next((tuple(d) for d in self.directions if d.pair == pair), pair)
 
     def check(self, tested: Sequence[Direction]) -> None:
+        """Raises DataError when a file, a column or a language that the directions need is missing."""
         if not self.train_entries:
             raise DataError("data.text.train is empty; name at least one file, such as path/train.{lang}.")
         languages = self.settings.get("languages") or self.languages
@@ -217,6 +218,7 @@ class FilesSource(Source):
         return self._rows(self.valid_entries, pair)
 
     def tests(self, direction: Direction) -> dict[str, list[tuple[str, str]]]:
+        """Test sets by name.  Raises DataError at a blank segment, with file and line."""
         sets: dict[str, list[tuple[str, str]]] = {}
         for name, entries in self.test_entries.items():
             for entry in entries:

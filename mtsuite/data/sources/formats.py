@@ -65,7 +65,10 @@ def read_moses(first: Path, second: Path) -> Numbered:
 
 
 def table_columns(path: Path) -> list[str]:
-    """Languages (or whatever the columns are) of a table: header, first record, or Parquet schema."""
+    """Languages (or whatever the columns are) of a table: header, first record, or Parquet schema.
+
+    Raises DataError when the file is missing or a column is there twice.
+    """
     if not path.is_file():
         raise missing_file(path)
     names = _column_names(path)
@@ -113,7 +116,10 @@ def _looks_quoted(cell: str) -> bool:
 
 
 def read_table(path: Path, first: str, second: str) -> Numbered:
-    """Two columns of a TSV (header line), JSONL (flat or under ``translation``) or Parquet file."""
+    """Two columns of a TSV (header line), JSONL (flat or under ``translation``) or Parquet file.
+
+    Raises DataError when a column is missing or the table is empty.
+    """
     columns = table_columns(path)
     for name in (first, second):
         if name not in columns:

@@ -29,7 +29,7 @@ class HubSource(Source):
         return folder if folder.is_dir() else None
 
     def check(self, tested: Sequence[Direction]) -> None:
-        """Only what needs no network: a local name must exist."""
+        """Check what needs no network.  Raises DataError when a local name does not exist."""
         if self.name.startswith((".", "/", "~")) and self._local() is None:
             raise DataError(f"data.text.name: no such folder: {self.folder / Path(self.name).expanduser()}.")
 
@@ -134,6 +134,7 @@ class HubSource(Source):
         return self._pairs(self.settings["valid_split"], pair)
 
     def tests(self, direction: Direction) -> dict[str, list[tuple[str, str]]]:
+        """The test set by name.  Raises DataError at a blank segment."""
         split = self.settings["test_split"]
         segments = []
         for row, (source, target) in enumerate(self._pairs(split, direction)):

@@ -38,6 +38,7 @@ class MicroworldSource(Source):
         return self._cache[split]
 
     def check(self, tested: Sequence[Direction]) -> None:
+        """Raises DataError when a language is not one of the microworld, or not one of the recipe's."""
         chosen = self.settings["languages"]
         for code in chosen:
             if code not in LANGUAGES:

@@ -152,9 +152,9 @@ def train_embedded_comet(
 ) -> dict[str, Any]:
     """Make the checkpoint in ``output`` and return its card (also written as ``card.json``).
 
-    ``world`` answers ``generate(split, count, seed)``, ``words_of_same_category`` and
-    ``inflections``; by default it is ``mtsuite.data.microworld``.  An existing folder is replaced
-    only when it holds such a checkpoint.
+    ``world`` answers ``generate(split, count, seed)``, ``words_of_same_category`` and ``inflections``; by default it is
+    ``mtsuite.data.microworld``.  An existing folder is replaced only when it holds such a checkpoint.  Raises
+    MetricError when ``output`` holds anything else.
     """
     import torch
 
