@@ -17,11 +17,11 @@ METHODS = sorted((ROOT / "methods").rglob("*.py"))
 
 # From the bottom.  Rooms of one floor do not import one another, but for what NEIGHBOURS allows.
 FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"errors", "chart", "identity", "names", "meter", "units", ""}),
+    frozenset({"errors", "chart", "identity", "names", "meter", "plugins", "units", ""}),
     frozenset({"data", "metrics", "model", "results"}),
     frozenset({"train", "translate", "report", "method", "pretrained"}),
     frozenset({"jobs", "registry", "testing"}),
-    frozenset({"recipe", "scaffold"}),
+    frozenset({"recipe", "scaffold", "scaffold_metric"}),
     frozenset({"plan", "catalogue", "compare"}),
     frozenset({"run"}),
     frozenset({"cli", "__main__"}),
@@ -30,6 +30,8 @@ NEIGHBOURS = {
     ("model", "data"),  # a likelihood is of a batch
     ("metrics", "data"),  # a metric is of a direction
     ("jobs", "registry"),  # a job finds its method
+    ("scaffold_metric", "scaffold"),  # one way of writing a start
+    ("plugins", "errors"),  # what a plug-in raises becomes an error of the suite
     ("meter", "units"),  # memory is measured in MB
 }
 

@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from mtsuite import __version__
+from mtsuite.cli.data import data_app
 from mtsuite.cli.environment import env
 from mtsuite.cli.methods import methods_app
+from mtsuite.cli.metrics import metrics_app
 from mtsuite.cli.models import model_app
 from mtsuite.cli.recipes import recipes_app
 from mtsuite.cli.results import compare, merge, report, score
@@ -49,6 +51,8 @@ for verb in (run, plan, validate, report, compare, merge, score, translate, expo
     app.command()(verb)
 app.add_typer(methods_app, name="methods")
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(data_app, name="data")
+app.add_typer(metrics_app, name="metrics")
 app.add_typer(model_app, name="model")
 
 

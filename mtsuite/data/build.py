@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mtsuite.data import benchmarks
 from mtsuite.data.clean import DEFAULTS, Cleaner
 from mtsuite.data.corpus import Corpus, pair_name, write_corpus
 from mtsuite.data.direction import Direction
@@ -21,6 +22,7 @@ from mtsuite.data.text import LONGEST, too_long
 from mtsuite.errors import DataError
 
 Segments = list[tuple[str, str]]
+Tests = list[tuple[str, ...]]  # source, reference, further references
 
 
 def build_corpus(
@@ -39,7 +41,7 @@ def build_corpus(
     """
     parsed = parse_directions(directions)
     source = open_source(data, parsed, folder, offline)
-    from_source = tested(data, parsed)
+    from_source = tested(data, parsed, folder)
     source.check(from_source)
     notes: list[str] = []
     total = 2 * len(source.pairs) + len(parsed)
@@ -59,13 +61,12 @@ def build_corpus(
         if not valid[pair]:
             raise DataError(f"No validation text for {name}: all its lines are blank.")
 
-    tests: dict[str, dict[Direction, Segments]] = {}
+    tests: dict[str, dict[Direction, Tests]] = {}
+    records: dict[str, dict[str, Any]] = {}
     for direction in parsed:
         progress(step=next(steps), total=total, text=f"test sets {direction}")
-        for name, found in test_sets(data, source, direction, carved[direction.pair].test, offline).items():
-            kept = found[: source.limits.test]
-            if len(kept) < len(found):
-                notes.append(f"test set {name} {direction}: first {len(kept)} of {len(found)} segments")
+        held = carved[direction.pair].test
+        for name, kept in test_sets(data, source, direction, held, offline, folder, notes, records).items():
             tests.setdefault(name, {})[direction] = kept
 
     held_out = _hold_out(tests, valid)
@@ -120,6 +121,7 @@ def build_corpus(
         cleaning=cleaning,
         overlap=overlap,
         notes=notes,
+        benchmarks=records,
     )
 
 
@@ -180,34 +182,50 @@ def test_sets(
     direction: Direction,
     held: Segments | None,
     offline: bool,
-) -> dict[str, Segments]:
-    """A direction's test sets by name: sacrebleu's, else lines ``held`` out of training, else the source's own.
+    folder: Path | str,
+    notes: list[str],
+    records: dict[str, dict[str, Any]],
+) -> dict[str, Tests]:
+    """A direction's test sets by name: benchmarks and sacrebleu's, else lines ``held`` out, else the source's own.
 
+    ``notes`` gets what a table should say of them, ``records`` what the corpus description keeps of benchmarks.
     Raises DataError when there is no segment.
     """
     sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
-    named = [name for name, served in sets.items() if direction in served]
-    if named:
-        return {name: sacrebleu_sets.read(name, direction, offline) for name in named}
-    if held is not None:
+    found: dict[str, Tests] = {}
+    limits: dict[str, int | None] = {}
+    for name, read in benchmarks.read(data.get("benchmarks") or {}, direction, Path(folder), offline).items():
+        found[name], limits[name] = read.rows, data["benchmarks"][name].get("max_sentences")
+        notes.extend(read.told(name, direction))
+        records.setdefault(name, {})[str(direction)] = read.record()
+    for name, served in sets.items():
+        if direction in served:
+            found[name] = list(sacrebleu_sets.read(name, direction, offline))
+    if not found and held is not None:
         swap = direction.pair != tuple(direction)
-        return {HELD_OUT_TEST: [(b, a) if swap else (a, b) for a, b in held]}
-    found = source.tests(direction) or {}
+        found[HELD_OUT_TEST] = [(b, a) if swap else (a, b) for a, b in held]
+    elif not found:
+        found |= {name: list(rows) for name, rows in (source.tests(direction) or {}).items()}
     if not any(found.values()):
         raise DataError(f"No test segment for {direction}.")
-    return found
+    kept = {name: rows[: limits.get(name, source.limits.test)] for name, rows in found.items()}
+    for name, rows in kept.items():
+        if len(rows) < len(found[name]):
+            notes.append(f"test set {name} {direction}: first {len(rows)} of {len(found[name])} segments")
+    return kept
 
 
 def _non_blank(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     return ((a, b) for a, b in rows if a.strip() and b.strip())
 
 
-def _hold_out(tests: Mapping[str, Mapping[Direction, Segments]], valid: Mapping[Pair, Segments]) -> HeldOut:
+def _hold_out(tests: Mapping[str, Mapping[Direction, Tests]], valid: Mapping[Pair, Segments]) -> HeldOut:
     held_out = HeldOut()
     for by_direction in tests.values():
         for direction, segments in by_direction.items():
             for side, code in enumerate(direction):
-                held_out.add("test", code, (segment[side] for segment in segments))
+                whole = slice(1, None) if side else slice(1)  # all references
+                held_out.add("test", code, (text for segment in segments for text in segment[whole]))
     for pair, segments in valid.items():
         for side, code in enumerate(pair):
             held_out.add("valid", code, (segment[side] for segment in segments))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtsuite.data.build import Segments, test_sets
+from mtsuite.data.build import Tests, test_sets
 from mtsuite.data.corpus import Corpus, write_corpus
 from mtsuite.data.direction import Direction
 from mtsuite.data.overlap import normalised
@@ -30,26 +30,26 @@ def build_test_corpus(
     """
     parsed = parse_directions(directions)
     source = open_source(data, parsed, folder, offline)
-    tests: dict[str, dict[Direction, Segments]] = {}
+    tests: dict[str, dict[Direction, Tests]] = {}
     notes: list[str] = []
+    records: dict[str, dict[str, Any]] = {}
     for direction in parsed:
         try:
-            found = test_sets(data, source, direction, None, offline)
+            found = test_sets(data, source, direction, None, offline, folder, notes, records)
         except DataError as error:
             raise DataError(f"forgetting.zero_shot_directions: {direction}: {error}") from error
-        for name, segments in found.items():
-            kept = segments[: source.limits.test]
-            if len(kept) < len(segments):
-                notes.append(f"test set {name} {direction}: first {len(kept)} of {len(segments)} segments")
+        for name, kept in found.items():
             tests.setdefault(name, {})[direction] = kept
     overlap = _overlap(tests, trained)
     notes += [f"test set {name}: a side of {n} of {total} segments occurs in the training text of its language"
               for name, (n, total) in overlap.items() if n]  # fmt: skip
     counted = {name: {"segments": n, "of": total} for name, (n, total) in overlap.items()}
-    return write_corpus(output, directions=parsed, train={}, valid={}, tests=tests, overlap=counted, notes=notes)
+    return write_corpus(
+        output, directions=parsed, train={}, valid={}, tests=tests, overlap=counted, notes=notes, benchmarks=records
+    )
 
 
-def _overlap(tests: Mapping[str, Mapping[Direction, Segments]], trained: Corpus) -> dict[str, tuple[int, int]]:
+def _overlap(tests: Mapping[str, Mapping[Direction, Tests]], trained: Corpus) -> dict[str, tuple[int, int]]:
     """By set and direction, how many segments have a side that is also a line of the training text, and of how many."""
     known: dict[str, set[str]] = {}
     for by_direction in tests.values():
@@ -59,7 +59,7 @@ def _overlap(tests: Mapping[str, Mapping[Direction, Segments]], trained: Corpus)
     met = {code: _met(trained, code, sought) for code, sought in known.items()}
     return {
         f"{name} {direction}": (
-            sum(any(normalised(s) in met[c] for c, s in zip(direction, row, strict=True)) for row in segments),
+            sum(any(normalised(s) in met[c] for c, s in zip(direction, row, strict=False)) for row in segments),
             len(segments),
         )
         for name, by_direction in tests.items()

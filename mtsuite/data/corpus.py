@@ -6,6 +6,7 @@
     train/<a>-<b>.<lang>                     aligned lines; the pair in alphabetical order (de-en serves en-de too)
     valid/<a>-<b>.<lang>
     test/<set>/<source>-<target>.<lang>      by direction, since a test set may differ by direction (WMT since 2019)
+    test/<set>/<source>-<target>.<lang>.2    further references of the same segments, where there are
     mono/<lang>.txt                          monolingual training text
     mono_valid/<lang>.txt                    held-out monolingual text: the sides of the validation pairs
 
@@ -30,6 +31,7 @@ from mtsuite.names import safe_name
 SCHEMA = 1
 Pair = tuple[str, str]
 Segments = Sequence[tuple[str, str]]
+Tests = Sequence[tuple[str, ...]]  # source, reference, further references
 Split = Literal["train", "valid"]
 VALIDATION = "validation"  # stands for the validation pairs where a test set is named
 
@@ -119,6 +121,14 @@ class Corpus:
         source, target = (self._read(f"{folder}/{direction}.{code}") for code in direction)
         return list(zip(source, target, strict=True))
 
+    def references(self, direction: Direction, test_set: str) -> list[list[str]]:
+        """All references of a test set: lists as long as the set, the first being that of `test`."""
+        found = [[reference for _, reference in self.test(direction, test_set)]]
+        folder = self.info["test_sets"].get(test_set, {}).get("folder")
+        while (name := f"{folder}/{direction}.{direction.target}.{len(found) + 1}") in self.info["files"]:
+            found.append(self._read(name))
+        return found
+
     def test_sets_for(self, direction: Direction) -> list[str]:
         """Names of the test sets that serve a direction, in the order of the recipe."""
         return [n for n, entry in self.info["test_sets"].items() if str(direction) in entry["directions"]]
@@ -166,17 +176,19 @@ def write_corpus(
     directions: Sequence[Direction],
     train: Mapping[Pair, Segments],
     valid: Mapping[Pair, Segments],
-    tests: Mapping[str, Mapping[Direction, Segments]],
+    tests: Mapping[str, Mapping[Direction, Tests]],
     mono: Mapping[str, Iterable[str]] | None = None,
     mono_limit: int | None = None,
     cleaning: Mapping[str, Any] | None = None,
     overlap: Mapping[str, Any] | None = None,
     notes: Sequence[str] = (),
+    benchmarks: Mapping[str, Any] | None = None,
 ) -> Corpus:
     """Write a corpus folder and open it.
 
     ``train`` and ``valid`` map a pair of languages in alphabetical order to ``(first, second)``
-    segments; ``tests`` maps a set's name to directions to ``(source, reference)``.  A language that is
+    segments; ``tests`` maps a set's name to directions to ``(source, reference)`` with further references behind
+    them; ``benchmarks`` is kept as it is.  A language that is
     not in ``mono`` gets the distinct training sides of its pairs, at most ``mono_limit``.
     Raises DataError for a test segment that is blank.
     """
@@ -210,8 +222,9 @@ def write_corpus(
                     raise DataError(f"{where} is blank on a side: {segment!r}.")
                 if problem := next(filter(None, map(too_long, segment)), None):
                     raise DataError(f"{where}: {problem}.")
-            for side, code in enumerate(direction):
-                count = put(f"{place}/{direction}.{code}", (segment[side] for segment in segments))
+            for side in range(len(segments[0]) if segments else 2):
+                file = f"{place}/{direction}.{direction[min(side, 1)]}" + (f".{side}" if side > 1 else "")
+                count = put(file, (segment[side] for segment in segments))
             test_sets[name]["directions"][str(direction)] = count
 
     held_out, aligned = _held_out(valid, languages)
@@ -240,6 +253,8 @@ def write_corpus(
         "notes": list(notes),
         "files": dict(sorted(files.items())),
     }
+    if benchmarks:
+        info["benchmarks"] = dict(benchmarks)
     unfinished = folder / "corpus.json.part"
     unfinished.write_text(json.dumps(info, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     os.replace(unfinished, folder / "corpus.json")

@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+from mtsuite.data import benchmarks
 from mtsuite.data.build import check_enough, held_out_lines
 from mtsuite.data.corpus import VALIDATION, pair_name
 from mtsuite.data.direction import Direction
@@ -53,7 +54,7 @@ def check_text(data: Mapping[str, Any], directions: Sequence[Direction | str], f
     """
     parsed = parse_directions(directions)
     source = open_source(data, parsed, folder)
-    from_source = tested(data, parsed)
+    from_source = tested(data, parsed, folder)
     if isinstance(source, MicroworldSource):
         settings = source.settings
         sets = {str(d): {"microworld": int(settings["test_sentences"])} for d in from_source}
@@ -93,6 +94,12 @@ def segments(data: Mapping[str, Any], direction: Direction, test_set: str, folde
             return len(sacrebleu_sets.read(test_set, direction, offline=True))
         except DataError:
             return None  # not in the cache: the corpus job downloads it
+    if test_set in (data.get("benchmarks") or {}):
+        try:
+            rows = benchmarks.read({test_set: data["benchmarks"][test_set]}, direction, Path(folder), offline=True)
+        except DataError:
+            return None
+        return len(rows[test_set].rows[: data["benchmarks"][test_set].get("max_sentences")])
     source = open_source(data, [direction], folder)
     if isinstance(source, MicroworldSource):
         return int(source.settings["valid_sentences" if test_set == VALIDATION else "test_sentences"])

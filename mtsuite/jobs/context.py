@@ -21,7 +21,7 @@ from typing import Any
 
 KINDS = (
     "corpus", "base", "probe", "start", "train", "choose", "chosen", "translate", "external", "score", "comet",
-    "perplexity", "report",
+    "perplexity", "near", "report",
 )  # fmt: skip
 INCOMPLETE = "incomplete"
 

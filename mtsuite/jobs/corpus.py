@@ -47,4 +47,5 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
         "dropped": {name: report["dropped"] for name, report in corpus.info["cleaning"].items()},
         "overlap": corpus.info["overlap"],
         "notes": list(corpus.notes),
+        **({"benchmarks": corpus.info["benchmarks"]} if "benchmarks" in corpus.info else {}),
     }

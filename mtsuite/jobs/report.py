@@ -22,6 +22,8 @@ from mtsuite.jobs.context import JobContext
 from mtsuite.jobs.courses import courses, kept_notes
 from mtsuite.jobs.failure_modes import FailureModes
 from mtsuite.jobs.fairness import told_fairness
+from mtsuite.jobs.far_scores import FAR_COLUMNS, NEAR_COLUMNS, far_rows, near_notes, near_rows
+from mtsuite.jobs.near import read_near
 from mtsuite.jobs.perplexity import perplexity_rows
 from mtsuite.jobs.same import read_start
 from mtsuite.jobs.statistics import Look, interval_rows, significance_rows
@@ -68,6 +70,10 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     _write_csv(output / "significance.csv", columns, tests)
     intervals = chain(interval_rows(spec, trained, look), interval_rows(spec, untrained, look, averages=False))
     _write_csv(output / "intervals.csv", INTERVAL_COLUMNS, intervals)
+    if spec.get("near") in inputs:
+        found_near = read_near(inputs[spec["near"]])
+        _write_csv(output / "near_duplicates.csv", NEAR_COLUMNS, near_rows(found_near))
+        _write_csv(output / "far_scores.csv", FAR_COLUMNS, far_rows(found_near, scores))
     perplexities = list(perplexity_rows(spec["perplexities"], inputs))
     if perplexities:
         _write_csv(output / "perplexity.csv", PERPLEXITY_COLUMNS, perplexities)
@@ -262,6 +268,7 @@ def _report_json(
             *spec["report"]["notes"],
             *corpus["notes"],
             *text_notes(spec, inputs),
+            *(near_notes(read_near(inputs[spec["near"]]), spec["similarity"]) if spec.get("near") in inputs else ()),
             *sorted(errors),
             *problems_of_comet,
             *problems,
@@ -269,7 +276,7 @@ def _report_json(
         "method_notes": kept_notes(spec, inputs, _method_notes(spec, inputs)),
         "metric_notes": _metric_notes(spec),
         "untrained_notes": list(Corpus.open(inputs["untrained"]).notes) if "untrained" in inputs else [],
-        "lower_is_better": [name for name in spec["metrics"] if make_metric(name).lower_is_better],
+        "lower_is_better": _lower_is_better(spec),
         "fairness": _fairness(spec, inputs),
         "starts": [
             {"method": method, "seed": seed, **read_start(inputs[key])}
@@ -279,6 +286,11 @@ def _report_json(
         "failed": spec["_failed"],
         **courses(spec, inputs),
     }
+
+
+def _lower_is_better(spec: dict[str, Any]) -> list[str]:
+    own = spec.get("_own_metrics", {})
+    return [name for name in spec["metrics"] if make_metric(own.get(name, name)).lower_is_better]
 
 
 def _method_notes(spec: dict[str, Any], inputs: Mapping[str, Path]) -> dict[str, str]:

@@ -30,14 +30,17 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     if corpus_key not in context.cache:
         context.cache[corpus_key] = Corpus.open(inputs["corpus"])
     pairs = context.cache[corpus_key].test(direction, spec["test_set"])
+    references = context.cache[corpus_key].references(direction, spec["test_set"])
     hypotheses = (inputs["translations"] / "hypotheses.txt").read_text(encoding="utf-8").split("\n")[:-1]
-    key = f"metrics:{json.dumps([spec['metrics'], spec['profile']])}"
+    own = spec.get("_own_metrics", {})  # heading -> name or file of a metric from outside
+    key = f"metrics:{json.dumps([spec['metrics'], spec['profile'], spec.get('own_metrics')])}"
     if key not in context.cache:
-        context.cache[key] = make_metrics(spec["metrics"], spec["profile"])
+        context.cache[key] = make_metrics([own.get(name, name) for name in spec["metrics"]], spec["profile"])
     scores: dict[str, Any] = {}
     for metric in context.cache[key]:
         try:
-            result = metric.score(direction, [s for s, _ in pairs], hypotheses, [t for _, t in pairs])
+            used = references if metric.several_references else references[:1]
+            result = metric.score(direction, [s for s, _ in pairs], hypotheses, *used)
         except MetricError as error:
             scores[metric.name] = {"error": str(error)}
         else:

@@ -12,6 +12,7 @@ from mtsuite.data.batches import Text
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.assemble import open_text, open_trained, prompts_told
 from mtsuite.jobs.context import JobContext
+from mtsuite.jobs.near import read_near
 from mtsuite.jobs.same import SAME, copied, serves_base
 from mtsuite.method import Method
 from mtsuite.translate.decode import Decoding, translate
@@ -27,6 +28,10 @@ def run(spec: dict[str, Any], inputs: Mapping[str, Path], output: Path, context:
     if spec["_use"] == "source-copy":  # the floor: what copying the input would score
         (output / "hypotheses.txt").write_text("".join(line + "\n" for line in sources), encoding="utf-8")
         return {"segments": len(sources)}
+    if spec["_use"] == "translation-memory":  # what looking the source up in training text would score
+        answers = read_near(inputs["translation-memory"])[spec["test_set"]][spec["direction"]]["memory"]
+        (output / "hypotheses.txt").write_text("".join(line + "\n" for line in answers), encoding="utf-8")
+        return {"segments": len(answers), "empty": sum(not line for line in answers)}
     if serves_base(inputs):
         return copied(inputs[SAME], output, "hypotheses.txt")
     method, model = open_trained(spec, inputs, context)

@@ -12,8 +12,10 @@ from typing import Any
 
 from mtsuite.errors import MetricError, did_you_mean
 from mtsuite.metrics.base import Metric
+from mtsuite.plugins import is_file_class, names
 
 Factory = Callable[..., Metric]
+GROUP = "mtsuite.metrics"  # entry points of other packages
 
 # name -> ("module:factory", options that the name fixes)
 _BUILT_IN: dict[str, tuple[str, dict[str, Any]]] = {
@@ -29,8 +31,20 @@ _ADDED: dict[str, Factory] = {}
 
 
 def metric_names() -> list[str]:
-    """The known names, the suite's own first."""
-    return [*_BUILT_IN, *_ADDED]
+    """The known names, the suite's own first, those of other packages last."""
+    return [*_BUILT_IN, *_ADDED, *(name for name in names(GROUP) if name not in _BUILT_IN)]
+
+
+def column_of(use: str) -> str:
+    """The heading under which a metric of a recipe stands: its name, where the recipe names a file.
+
+    Raises MetricError for a metric of one's own that cannot be used.
+    """
+    if not is_file_class(use):
+        return use
+    from mtsuite.metrics.own import find_metric
+
+    return find_metric(use).name
 
 
 def register_metric(name: str, factory: Factory) -> None:
@@ -57,6 +71,10 @@ def make_metric(name: str, options: Mapping[str, Any] | None = None) -> Metric:
         given |= fixed
     elif name in _ADDED:
         factory = _ADDED[name]
+    elif is_file_class(name) or name in names(GROUP):
+        from mtsuite.metrics.own import Guarded
+
+        return Guarded(name, given)
     else:
         raise MetricError(f"Unknown metric {name!r}. {did_you_mean(name, metric_names())}")
     try:

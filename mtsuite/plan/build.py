@@ -37,10 +37,12 @@ from mtsuite.plan.external import external_jobs, external_note
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.known import known_configuration, layer_count
+from mtsuite.plan.metrics import metric_columns, own_metrics
+from mtsuite.plan.near import near_job
 from mtsuite.plan.perplexity import plan_perplexity
 from mtsuite.plan.phases import at_start, probe_job, train_job, train_spec
 from mtsuite.plan.place import errors_of
-from mtsuite.plan.planned import FLOOR, Line, Planned, Training
+from mtsuite.plan.planned import FLOOR, MEMORY, Line, Planned, Training
 from mtsuite.plan.prompts import TemplateSpec
 from mtsuite.plan.ready import check_ready
 from mtsuite.plan.rows import check_replay, check_rows, configure_rows
@@ -65,7 +67,7 @@ def make_plan(read: ReadRecipe, *, offline: bool = False) -> Planned:
 
 class _Planner:
     def __init__(self, read: ReadRecipe, offline: bool) -> None:
-        self.recipe, self.folder = read.recipe, read.folder
+        self.recipe, self.folder, self.offline = read.recipe, read.folder, offline
         self.error = errors_of(read)
         check_metrics(self.recipe, self.error)
         check_architecture(self.recipe, self.error)
@@ -90,7 +92,7 @@ class _Planner:
 
     def build(self) -> Planned:
         recipe = self.recipe
-        corpus, self.out.sizes = corpus_job(recipe, self.folder)
+        corpus, self.out.sizes = corpus_job(recipe, self.folder, self.offline)
         check_measured(recipe, self.out.sizes, self.error)
         self.out.corpus = self.out.plan.add(corpus)
         if recipe.forgetting.zero_shot_directions:
@@ -101,7 +103,8 @@ class _Planner:
         columns = comet_settings(recipe)
         self.score_spec = {
             "version": VERSIONS["score"],
-            "metrics": [name for name in recipe.metrics.names if name not in columns],
+            "metrics": [name for name in metric_columns(recipe) if name not in columns],
+            **own_metrics(recipe),
             "languages": sorted(recipe.languages()),
             "language_id": installed_identifier(),
             "profile": recipe.metrics.profile,
@@ -111,6 +114,11 @@ class _Planner:
         if recipe.report.floor:
             for direction in recipe.directions:
                 self._line(FLOOR, None, 0, ALL, direction, {})
+        if (job := near_job(recipe, self.out)) is not None:
+            self.out.near = self.out.plan.add(job)
+        if recipe.leakage.translation_memory:
+            for direction in recipe.directions:
+                self._line(MEMORY, None, 0, ALL, direction, {MEMORY: self.out.near})
         for name in self.methods:
             self._search(name, columns)
         for seed in recipe.seeds:
@@ -375,7 +383,7 @@ class _Planner:
             "model": self.model,
         }
         if method is None:
-            spec |= {"identity": FLOOR, "_use": FLOOR}
+            spec |= {"identity": name, "_use": name}
         else:
             row = recipe.methods.get(name)
             spec |= {
@@ -422,7 +430,9 @@ class _Planner:
             return [VALIDATION]
         names = test_set_names(self.recipe.data.model_dump(mode="json"), Direction.parse(direction), self.folder)
         if not names:
-            raise RecipeError(f"directions: no test set of data.text or data.sacrebleu serves {direction}.")
+            raise RecipeError(
+                f"directions: no test set of data.text, data.benchmarks or data.sacrebleu serves {direction}."
+            )
         return names
 
 

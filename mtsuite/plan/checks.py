@@ -11,7 +11,7 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.data.preview import Sizes
-from mtsuite.errors import RecipeError, did_you_mean, shortened
+from mtsuite.errors import MetricError, RecipeError, did_you_mean, shortened
 from mtsuite.method import Method, Train
 from mtsuite.plan.known import LAYERS, checkpoint_problem, window
 from mtsuite.plan.perplexity import BASE
@@ -25,12 +25,23 @@ _LARGEST_SIZE = 1_000_000_000  # special tokens, window sizes and vocabularies a
 
 def check_metrics(recipe: Recipe, error: ErrorAt) -> None:
     """Names of metrics, and the tokenizers that BLEU needs."""
+    from mtsuite.metrics.own import find_metric, is_own
     from mtsuite.metrics.registry import metric_names
     from mtsuite.metrics.surface import missing_tokenizer
 
     known = [*metric_names(), *recipe.metrics.more_comet]
+    columns: list[str] = []
     for index, name in enumerate(recipe.metrics.names):
-        if name not in known:
+        if is_own(name):
+            try:
+                columns.append(find_metric(name).name)
+            except MetricError as problem:
+                raise error(("metrics", "names", index), str(problem)) from problem
+            if columns[-1] in {*known, *columns[:-1]} - ({name} if name in metric_names() else set()):
+                raise error(
+                    ("metrics", "names", index), f"there is a metric called {columns[-1]!r} already; rename it."
+                )
+        elif name not in known:
             raise error(("metrics", "names", index), f"unknown metric {name!r}. {did_you_mean(name, known)}")
     if "BLEU" in recipe.metrics.names and recipe.metrics.profile == "auto":
         every = [*recipe.parsed_directions(), *map(Direction.parse, recipe.forgetting.zero_shot_directions)]

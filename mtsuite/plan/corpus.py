@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mtsuite.data import benchmarks
 from mtsuite.errors import DataError
 from mtsuite.plan.base import corpus_directions
 from mtsuite.plan.graph import Job
@@ -20,7 +21,7 @@ _PLACES = {"train", "valid", "test", "mono"}  # keys of data.text that hold path
 ZERO_SHOT = ("forgetting", "zero_shot_directions")
 
 
-def corpus_job(recipe: Recipe, folder: Path) -> tuple[Job, list[Sizes]]:
+def corpus_job(recipe: Recipe, folder: Path, offline: bool = False) -> tuple[Job, list[Sizes]]:
     """Text to train, validate and test on, and its sizes by pair as far as they are known.
 
     Raises DataError when the source cannot serve the directions.
@@ -30,7 +31,7 @@ def corpus_job(recipe: Recipe, folder: Path) -> tuple[Job, list[Sizes]]:
 
     data = _data(recipe, without=recipe.forgetting.zero_shot_directions)
     directions = corpus_directions(recipe)
-    check_source(data, directions, folder)
+    check_source(data, directions, folder, offline)
     sizes = check_text(data, directions, folder)
     return Job("corpus", "corpus", _spec(data, directions, folder), cost=10.0), sizes
 
@@ -64,18 +65,20 @@ def _spec(data: dict[str, Any], directions: list[str], folder: Path) -> dict[str
     from mtsuite.data.sources import source_fingerprint
 
     generated = data["text"]["source"] == "microworld" and not data["sacrebleu"]["sets"]
+    generated = generated and not data.get("benchmarks")
     return {
         "version": VERSIONS["microworld" if generated else "corpus"],
         "fingerprint": source_fingerprint(data, folder, directions),
         "settings": _without_places(data),
         "directions": directions,
+        **({"_use": data["text"]["use"]} if data["text"]["source"] == "plugin" else {}),
         "_data": data,
         "_folder": str(folder),
     }
 
 
 def _data(recipe: Recipe, without: Collection[str]) -> dict[str, Any]:
-    """The recipe's data section; test sets of sacrebleu by name not for the directions ``without``.
+    """The recipe's data section; test sets by name not for the directions ``without``.
 
     Without zero-shot directions it is the section as it is written.
     """
@@ -84,13 +87,23 @@ def _data(recipe: Recipe, without: Collection[str]) -> dict[str, Any]:
     if recipe.forgetting.zero_shot_directions and sets:
         left = {name: [d for d in served if d not in without] for name, served in sets.items()}
         data["sacrebleu"]["sets"] = {name: served for name, served in left.items() if served or not sets[name]}
+    named = benchmarks.without(data["benchmarks"], without if recipe.forgetting.zero_shot_directions else ())
+    if named:
+        data["benchmarks"] = named
+    else:
+        del data["benchmarks"]  # a recipe without them has the keys that it always had
     return data
 
 
 def _without_places(data: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a data section that decide the text, beside the contents of its files."""
+    if named := data.get("benchmarks"):
+        placeless = {name: {k: v for k, v in one.items() if k != "path"} for name, one in named.items()}
+        data = {**data, "benchmarks": placeless}
     text = data["text"]
     if text["source"] == "files":
         kept = {key: value for key, value in text.items() if key not in _PLACES}
         return {**data, "text": {**kept, "test_sets": list(text["test"])}}
+    if text["source"] == "plugin":  # by its identity, which is in the fingerprint
+        return {**data, "text": {key: value for key, value in text.items() if key != "use"}}
     return dict(data)

@@ -21,6 +21,7 @@ VERSIONS = {
     "score": 2,
     "comet": 1,
     "perplexity": 2,
+    "near": 1,
     "report": 9,
 }
 

@@ -15,6 +15,7 @@ from mtsuite.plan.start import Start
 from mtsuite.recipe.schema import Recipe
 
 FLOOR = "source-copy"
+MEMORY = "translation-memory"
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Planned:
     corpus: str = ""
     base: str = ""
     untrained: str = ""  # the corpus of test sets alone, of directions that are not trained on
+    near: str = ""  # near-duplicates of the test sets, where they are asked for
     comet: dict[str, str] = field(default_factory=dict)
     outside: dict[str, str] = field(default_factory=dict)
 

@@ -13,7 +13,8 @@ from mtsuite.plan.comet import comet_settings
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.interference import interference_pairs
 from mtsuite.plan.keys import VERSIONS
-from mtsuite.plan.planned import FLOOR, Planned
+from mtsuite.plan.metrics import metric_columns, own_metrics
+from mtsuite.plan.planned import FLOOR, MEMORY, Planned
 from mtsuite.plan.sequence import stage_steps
 from mtsuite.plan.untrained import left_out
 from mtsuite.recipe.schema import Recipe
@@ -50,8 +51,9 @@ def report_plan(
     spec = {
         "version": VERSIONS["report"],
         "methods": [*recipe.methods, *recipe.external],
-        "metrics": recipe.metrics.names,
+        "metrics": metric_columns(recipe),
         "comet": planned.comet,
+        **own_metrics(recipe),
         "external": list(recipe.external),
         "incomplete": dict(incomplete),
         "seeds": recipe.seeds,
@@ -63,6 +65,7 @@ def report_plan(
         "trainings": [{**asdict(t), "phases": [list(phase) for phase in t.phases]} for t in planned.trainings],
         "perplexities": [asdict(p) for p in planned.perplexities],
         **({"searches": {name: found.choice for name, found in planned.searches.items()}} if planned.searches else {}),
+        **({"near": planned.near, "similarity": recipe.leakage.similarity} if planned.near else {}),
         "starts": [[s.method, s.seed, s.job] for s in planned.starts],
         # Trackers belong to this machine: whoever reads the folder elsewhere need not have them.
         "recipe_yaml": resolved_yaml(recipe.model_copy(update={"tracking": []}), results),
@@ -85,6 +88,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
     """What report.json says besides numbers."""
     recipe = planned.recipe
     floor = [FLOOR] if recipe.report.floor else []
+    floor += [MEMORY] if recipe.leakage.translation_memory else []
     decoding = "greedy" if recipe.translate.num_beams == 1 else f"beam {recipe.translate.num_beams}"
     return {
         "schema": SCHEMA,
@@ -98,7 +102,7 @@ def _page(planned: Planned, command: str) -> dict[str, Any]:
         "trained_methods": list(dict.fromkeys(t.method for t in planned.trainings)),
         "baseline": recipe.report.baseline,
         "columns": list(dict.fromkeys(recipe.report.columns)),
-        "metrics": recipe.metrics.names,
+        "metrics": metric_columns(recipe),
         "notes": _about_bleu(recipe),
         "method_notes": {name: note for name in recipe.methods if (note := _note(planned, name))} | planned.outside,
         "transfer": _transfer(recipe),

@@ -15,7 +15,7 @@ from mtsuite.data.corpus import VALIDATION
 from mtsuite.jobs.choose import CANDIDATE, CHOICE, SCORE, candidate_role
 from mtsuite.jobs.roles import PHASE
 from mtsuite.method import Method, main_phase
-from mtsuite.metrics.registry import make_metric
+from mtsuite.metrics.registry import column_of, make_metric
 from mtsuite.plan.graph import Job, Plan
 from mtsuite.plan.keys import VERSIONS
 from mtsuite.plan.place import ErrorAt
@@ -52,7 +52,7 @@ def headline(recipe: Recipe, columns: Mapping[str, Any], error: ErrorAt) -> str:
     """The metric that chooses: the first that is computed without COMET."""
     for name in recipe.metrics.names:
         if name not in columns:
-            return name
+            return column_of(name)
     raise error(("metrics", "names"), "a search chooses by a metric other than COMET: add one, such as chrF.")
 
 
@@ -96,12 +96,17 @@ def plan_search(
         "version": VERSIONS["choose"],
         "learning_rates": list(rates),
         "metric": metric,
-        "lower_is_better": make_metric(metric).lower_is_better,
+        "lower_is_better": _lower_is_better(recipe, metric),
         "directions": recipe.directions,
         "seed": seed,
     }
     choice = plan.add(Job("choose", f"{name}: choose a learning rate", spec, inputs, cost=0.1))
     return Searched(choice, rates, metric, len(rates) * len(models), candidates)
+
+
+def _lower_is_better(recipe: Recipe, metric: str) -> bool:
+    use = next(use for use in recipe.metrics.names if column_of(use) == metric)
+    return make_metric(use).lower_is_better
 
 
 def validation_text() -> str:

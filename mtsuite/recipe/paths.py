@@ -48,6 +48,9 @@ _PATHS: tuple[tuple[tuple[str, ...], Callable[[str, Path], bool]], ...] = (
     (("data", "text", "test", "*", "*"), lambda text, folder: True),
     (("data", "text", "mono", "*", "*"), lambda text, folder: True),
     (("methods", "*", "use"), lambda text, folder: _FILE_CLASS.match(text) is not None),
+    (("metrics", "names", "*"), lambda text, folder: _FILE_CLASS.match(text) is not None),
+    (("data", "text", "use"), lambda text, folder: _FILE_CLASS.match(text) is not None),
+    (("data", "benchmarks", "*", "path"), lambda text, folder: True),
     (("external", "*", "translations"), lambda text, folder: True),
     (("prompts", "templates"), lambda text, folder: text != "builtin"),
     (("model", "name_or_path"), _is_folder),
@@ -58,6 +61,8 @@ _PATHS: tuple[tuple[tuple[str, ...], Callable[[str, Path], bool]], ...] = (
     (("metrics", "more_comet", "*", "python"), _is_program),
     (("metrics", "more_comet", "*", "scores"), lambda text, folder: True),
 )
+
+_CLASSES = (("methods", "*", "use"), ("metrics", "names", "*"), ("data", "text", "use"))
 
 
 def make_absolute(tree: Node, folder: Path) -> None:
@@ -108,9 +113,9 @@ def _paths(tree: Node, folder: Path) -> Iterator[tuple[Scalar, str, str, bool]]:
             text, tail = scalar.value, ""
             if not isinstance(text, str) or not text or text.startswith("$") or not is_path(text, folder):
                 continue
-            if pattern[0] == "methods" and (match := _FILE_CLASS.match(text)):
+            if pattern in _CLASSES and (match := _FILE_CLASS.match(text)):
                 text, tail = match["path"], match["tail"]
-            yield scalar, text, tail, pattern[0] == "data"
+            yield scalar, text, tail, pattern[0] == "data" and pattern not in _CLASSES
 
 
 def _matching(node: Node, pattern: tuple[str, ...]) -> Iterator[Scalar]:

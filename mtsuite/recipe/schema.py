@@ -132,11 +132,48 @@ class HubSource(Section):
     max_test_sentences: int | None = Field(None, ge=1, description="Keep only this many test pairs, from the first.")
 
 
+class PluginSource(Section):
+    """Parallel text that a class of another package or of a file reads."""
+
+    source: Literal["plugin"] = Field("plugin", description="Text from a source of one's own.")
+    use: str = Field(
+        description="Registered name (entry-point group `mtsuite.sources`) or `path/to/file.py:ClassName` of a class "
+        "that derives from `mtsuite.data.sources.Source`."
+    )
+    options: dict[str, Any] = Field({}, description="What the class reads as `self.settings['options']`.")
+    max_train_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many training pairs a pair of languages."
+    )
+    max_mono_sentences: int | None = Field(
+        None, ge=1, description="Keep at most this many monolingual lines a language."
+    )
+    valid_sentences: int = Field(500, ge=1, description="Keep at most this many validation pairs a pair of languages.")
+    max_test_sentences: int | None = Field(None, ge=1, description="Keep the first so many test pairs.")
+
+
 class SacrebleuTests(Section):
     """Test sets that sacrebleu knows by name; they replace the source's own test sets for the directions named."""
 
     sets: dict[str, list[str]] = Field(
         {}, description="sacrebleu test set (`wmt14/full`, `wmt16`, …), then the directions to take from it."
+    )
+
+
+class BenchmarkSet(Section):
+    """A test set by name (`mtsuite data list`), from the hub or from a local copy of the same layout."""
+
+    directions: list[str] = Field(
+        [], description="Directions to take from it; empty: all of the recipe's that the set has."
+    )
+    path: str | None = Field(
+        None, description="A folder with a copy of the set as it is published; empty: the set's home, through a cache."
+    )
+    split: str | None = Field(
+        None, description="`dev` or `devtest` of FLORES, `dev` or `test` of TICO-19; empty: the test split."
+    )
+    revision: str | None = Field(None, description="Commit or tag of a set on the hub; empty: the newest.")
+    max_sentences: int | None = Field(
+        None, ge=1, description="Keep the first so many segments; marked in the table's notes."
     )
 
 
@@ -162,16 +199,36 @@ class Cleaning(Section):
 class Data(Section):
     """What is trained and tested on."""
 
-    text: Annotated[MicroworldSource | FilesSource | HubSource, Field(discriminator="source")] = Field(
+    text: Annotated[MicroworldSource | FilesSource | HubSource | PluginSource, Field(discriminator="source")] = Field(
         MicroworldSource(), description="Where the text comes from."
     )
-    sacrebleu: SacrebleuTests = Field(SacrebleuTests(), description="Test sets by sacrebleu's names.")
+    sacrebleu: SacrebleuTests = Field(
+        SacrebleuTests(),
+        description="Test sets by sacrebleu's names, with their first reference; `benchmarks` reads all references.",
+    )
+    benchmarks: dict[str, BenchmarkSet] = Field(
+        {},
+        description="Test sets by name (`flores+`, `wmt24++`, every set of sacrebleu, …), several at once, with all "
+        "their references: a list of names, or names with settings. They replace the source's own test sets for the "
+        "directions that they serve.",
+    )
     cleaning: Cleaning = Field(Cleaning(), description="Filters over the training pairs.")
     evaluate_on: Literal["test", "validation"] = Field(
         "test",
         description="Text that is translated and scored; `validation` is for choosing settings without looking at a "
         "test set.",
     )
+
+    @field_validator("benchmarks", mode="before")
+    @classmethod
+    def _names_alone(cls, value: Any) -> Any:
+        if isinstance(value, list) and all(isinstance(name, str) for name in value):
+            if twice := next((name for name in value if value.count(name) > 1), None):
+                raise ValueError(f"{twice!r} is there twice")
+            return {name: {} for name in value}
+        if isinstance(value, dict):
+            return {name: {} if settings is None else settings for name, settings in value.items()}
+        return value
 
 
 # -- model --------------------------------------------------------------------------------------
@@ -589,6 +646,28 @@ class Sequence(Section):
     )
 
 
+class Leakage(Section):
+    """Test segments that training text nearly holds; the same segments are dropped by `data.cleaning` already."""
+
+    near_duplicates: bool = Field(
+        False,
+        description="Search the training text of every pair, on both sides, for near-duplicates of test segments "
+        "(changed or reordered words, other numbers): counts in the notes and `near_duplicates.csv`, scores without "
+        "those segments in `far_scores.csv`.",
+    )
+    similarity: float = Field(
+        0.4,
+        gt=0,
+        le=1,
+        description="Similarity from which on a training line counts as near: weighted Jaccard of character n-grams.",
+    )
+    translation_memory: bool = Field(
+        False,
+        description="Print a translation-memory row: what the other side of the nearest training pair would score. "
+        "Where no line shares enough, its answer is empty.",
+    )
+
+
 class Report(Section):
     baseline: str | None = Field(None, description="Row that the others are tested against (†); empty: no test.")
     floor: bool = Field(True, description="Print the copy baseline (row source-copy): the score of copying the source.")
@@ -658,6 +737,7 @@ class Recipe(Section):
     transfer: Transfer | None = Field(None, description="Cross-lingual transfer matrices.")
     forgetting: Forgetting = Field(Forgetting(), description="What training makes the models forget.")
     sequence: Sequence | None = Field(None, description="Training on directions one after another.")
+    leakage: Leakage = Field(Leakage(), description="Near-duplicates of test segments in training text.")
     report: Report = Field(Report(), description="Tables and figures.")
     tracking: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
         [],
@@ -684,6 +764,8 @@ class Recipe(Section):
                 raise ValueError(
                     "'source-copy' is the name of the floor row; choose another or set report.floor: false"
                 )
+            if name == "translation-memory":
+                raise ValueError("'translation-memory' is the name of a row of the suite's own; choose another")
         return value
 
     @field_validator("directions")
@@ -716,6 +798,11 @@ class Recipe(Section):
         if self.report.baseline is not None and self.report.baseline not in rows:
             raise ValueError(
                 f"report.baseline names a row that is not there: {self.report.baseline!r}; rows: {', '.join(rows)}"
+            )
+        if self.data.evaluate_on == "validation" and (self.leakage.near_duplicates or self.leakage.translation_memory):
+            raise ValueError(
+                "leakage: near-duplicates are sought for test sets, and data.evaluate_on is validation; set "
+                "leakage.near_duplicates and leakage.translation_memory to false"
             )
         pairs = self.significance.pairs
         for row in [row for pair in pairs for row in pair] if isinstance(pairs, list) else []:

@@ -20,7 +20,7 @@ from mtsuite.results.files import Entry, Files
 from mtsuite.results.trained_on import ALL, OWN, START
 
 SCHEMA = 1
-FLOOR_ROWS = frozenset({"source-copy"})  # shown, never ranked
+FLOOR_ROWS = frozenset({"source-copy", "translation-memory"})  # shown, never ranked
 TABLE = frozenset({ALL, OWN})  # what stands in tables; other values of trained_on are directions of transfer runs
 
 SCORE_COLUMNS = ("method", "seed", "trained_on", "direction", "testset", "metric", "score", "signature", "n")

@@ -19,6 +19,7 @@ LARGE = 500_000  # bytes
 MOST = 40  # files
 _BULKY = ("translations/", "segments/", "metrics.jsonl")
 _RECORDS = frozenset({"charts.json", "costs.csv", "failures.csv", "intervals.csv", "perplexity.csv", "scores.csv",
+                      "near_duplicates.csv", "far_scores.csv",
                       "significance.csv"})  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from mtsuite.errors import StoreError
 from mtsuite.results.files import Files
 
-_FLOOR = "source-copy"  # is in every folder
+_FLOORS = ("source-copy", "translation-memory")  # made from the text alone
 
 
 def scored_rows(folder: Path) -> dict[str, list[str]]:
@@ -19,6 +19,6 @@ def scored_rows(folder: Path) -> dict[str, list[str]]:
         return {}
     found: dict[str, list[str]] = {}
     for row, seed in dict.fromkeys((str(line.get("method")), str(line.get("seed"))) for line in lines):
-        if row != _FLOOR:
+        if row not in _FLOORS:
             found.setdefault(row, []).append(seed)
     return found

@@ -22,7 +22,8 @@ from mtsuite.results.files import ARCHIVE
 
 MANIFEST = "manifest.json"
 RECORDS = ("recipe.yaml", "environment.json", "report.json", "charts.json", "scores.csv", "costs.csv",
-           "significance.csv", "intervals.csv", "failures.csv", "perplexity.csv", "metrics.jsonl")  # fmt: skip
+           "significance.csv", "intervals.csv", "failures.csv", "perplexity.csv", "near_duplicates.csv",
+           "far_scores.csv", "metrics.jsonl")  # fmt: skip
 REPORT = ("tables/", "matrices/", "figures/", "report.html")  # what is made from the others
 _FOLDERS = ("segments/", "translations/", *REPORT[:3])
 _SCHEMA = 1

@@ -16,5 +16,5 @@ def outside_code(job: Job) -> str:
     entry = registered().get(use)
     model = job.spec.get("model")
     remote = isinstance(model, dict) and bool(model.get("trust_remote_code"))
-    foreign = ".py" in use or (entry is not None and entry.distribution != OWN)
+    foreign = ".py" in use or bool(job.spec.get("own_metrics")) or (entry is not None and entry.distribution != OWN)
     return f"{job.label.partition(':')[0]}: {use}" if foreign or remote else ""

@@ -34,6 +34,10 @@ def open_source(
     """The source that ``data["text"]`` describes.  Raises DataError when its paths cannot be resolved."""
     text = data["text"]
     kind = text["source"]
+    if kind == "plugin":
+        from mtsuite.data.sources.own import open_own
+
+        return open_own(text, parse_directions(directions), Path(folder).resolve(), offline)
     if kind not in _KINDS:
         raise DataError(f"data.text.source: unknown source {kind!r}. {did_you_mean(kind, _KINDS)}")
     module, _, name = _KINDS[kind].partition(":")
@@ -43,21 +47,23 @@ def open_source(
     return source
 
 
-def check_source(data: Mapping[str, Any], directions: Sequence[Direction | str], folder: Path | str = ".") -> None:
+def check_source(
+    data: Mapping[str, Any], directions: Sequence[Direction | str], folder: Path | str = ".", offline: bool = False
+) -> None:
     """Cheap test, before anything runs, that the source can serve the directions (files exist, names are known).
 
     Raises DataError naming the key, the direction or the file.
     """
     parsed = parse_directions(directions)
+    _check_named(data, parsed, folder, offline)
     sets = data.get("sacrebleu", {}).get("sets", {})
     if sets:
         from mtsuite.data.sources import sacrebleu_sets
 
-        sacrebleu_sets.check(sets)
         for direction in sorted(sacrebleu_sets.covered(sets)):
             if direction not in parsed:
                 raise DataError(f"data.sacrebleu.sets names {direction}, which is not among the recipe's directions.")
-    open_source(data, parsed, folder).check(tested(data, parsed))
+    open_source(data, parsed, folder).check(tested(data, parsed, folder))
 
 
 def check_tests(data: Mapping[str, Any], directions: Sequence[Direction | str], folder: Path | str = ".") -> None:
@@ -66,21 +72,37 @@ def check_tests(data: Mapping[str, Any], directions: Sequence[Direction | str], 
     Raises DataError naming the direction and what to do.
     """
     parsed = parse_directions(directions)
-    sets = data.get("sacrebleu", {}).get("sets", {})
-    if sets:
-        from mtsuite.data.sources import sacrebleu_sets
-
-        sacrebleu_sets.check(sets)
-    wanted = tested(data, parsed)
+    _check_named(data, parsed, folder, partly=True)
+    wanted = tested(data, parsed, folder)
     if not wanted:
         return
     source = open_source(data, wanted, folder)
     if not source.has_tests:
         raise DataError(
             f"{wanted[0]} has no test set: data.text.test is empty, and lines are held out of training for directions "
-            f"that are trained on alone. Name a test set under data.text.test or data.sacrebleu.sets."
+            f"that are trained on alone. Name a test set under data.text.test, data.benchmarks or data.sacrebleu.sets."
         )
     source.check_tests(wanted)
+
+
+def _check_named(
+    data: Mapping[str, Any],
+    directions: Sequence[Direction],
+    folder: Path | str,
+    offline: bool = False,
+    partly: bool = False,
+) -> None:
+    """Test sets by name: known, with the directions, and at hand as far as can be told."""
+    if sets := data.get("sacrebleu", {}).get("sets", {}):
+        from mtsuite.data.sources import sacrebleu_sets
+
+        sacrebleu_sets.check(sets)
+    if named := data.get("benchmarks"):
+        from mtsuite.data import benchmarks
+
+        benchmarks.check(named, directions, Path(folder), offline, partly)
+        if twice := sorted(set(named) & set(sets)):
+            raise DataError(f"data.benchmarks and data.sacrebleu.sets both name {twice[0]!r}; keep one of them.")
 
 
 def source_fingerprint(
@@ -97,17 +119,24 @@ def source_fingerprint(
         from mtsuite.data.sources import sacrebleu_sets
 
         found["sacrebleu"] = sacrebleu_sets.fingerprint(sets)
+    if named := data.get("benchmarks"):
+        from mtsuite.data import benchmarks
+
+        found["benchmarks"] = benchmarks.fingerprint(named, parse_directions(directions), Path(folder))
     return found
 
 
-def tested(data: Mapping[str, Any], directions: Sequence[Direction]) -> list[Direction]:
-    """The directions whose test sets come from the source, not from sacrebleu by name."""
-    sets = data.get("sacrebleu", {}).get("sets", {})
-    if not sets:
-        return list(directions)
-    from mtsuite.data.sources import sacrebleu_sets
+def tested(data: Mapping[str, Any], directions: Sequence[Direction], folder: Path | str) -> list[Direction]:
+    """The directions whose test sets come from the source, not by name from a benchmark or sacrebleu."""
+    covered: set[Direction] = set()
+    if sets := data.get("sacrebleu", {}).get("sets", {}):
+        from mtsuite.data.sources import sacrebleu_sets
 
-    covered = sacrebleu_sets.covered(sets)
+        covered |= sacrebleu_sets.covered(sets)
+    if named := data.get("benchmarks"):
+        from mtsuite.data import benchmarks
+
+        covered |= benchmarks.covered(named, directions, Path(folder))
     return [direction for direction in directions if direction not in covered]
 
 
@@ -116,11 +145,15 @@ def test_set_names(
     direction: Direction,
     folder: Path | str = ".",  # noqa: PT028  (not a test function)
 ) -> list[str]:
-    """The test sets that will serve a direction, known before anything is read; those of sacrebleu win."""
+    """The test sets that will serve a direction, known before anything is read; those by name win over the source's."""
     from mtsuite.data.sources import sacrebleu_sets
 
     sets = sacrebleu_sets.parse(data.get("sacrebleu", {}).get("sets", {}))
     named = [name for name, served in sets.items() if direction in served]
+    if chosen := data.get("benchmarks"):
+        from mtsuite.data import benchmarks
+
+        named = [*benchmarks.names_for(chosen, direction, Path(folder)), *named]
     if named:
         return named
     source = open_source(data, [direction], folder)

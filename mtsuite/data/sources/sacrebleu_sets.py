@@ -41,7 +41,7 @@ def check(sets: Sets) -> None:
 def fingerprint(sets: Sets) -> dict[str, Any]:
     """Name, directions and sacrebleu's own checksums of every set."""
     return {
-        name: {"directions": sorted(map(str, directions)), "md5": list(getattr(_dataset(name), "md5", None) or [])}
+        name: {"directions": sorted(map(str, directions)), "md5": checksums(name)}
         for name, directions in parse(sets).items()
     }
 
@@ -51,12 +51,17 @@ def read(name: str, direction: Direction, offline: bool = False) -> list[tuple[s
 
     Raises DataError when the set is not cached and cannot be downloaded, or when the download is damaged.
     """
+    return [(source, first) for source, first, *_ in read_all(name, direction, offline)]
+
+
+def read_all(name: str, direction: Direction, offline: bool = False) -> list[tuple[str, ...]]:
+    """``(source, reference, …)`` segments with all references that every segment has.  Raises DataError as `read`."""
     check({name: [str(direction)]})
     data_set = _dataset(name)
     try:
         with _no_network() if offline else _as_is():
             sources = [one_line(text) for text in data_set.source(str(direction))]
-            references = [one_line(row[0]) for row in data_set.references(str(direction))]
+            references = [[one_line(text or "") for text in row] for row in data_set.references(str(direction))]
     except (SystemExit, Exception) as error:  # sacrebleu leaves with SystemExit on a wrong checksum
         state = "the run is offline" if offline else "the download failed"
         command = f"sacrebleu -t {name} -l {direction} --echo src"
@@ -70,7 +75,18 @@ def read(name: str, direction: Direction, offline: bool = False) -> list[tuple[s
             f"Test set {name} {direction}: {len(sources)} sources and {len(references)} references in "
             f"{_cache()}/{name}; delete that folder and download it again."
         )
-    return list(zip(sources, references, strict=True))
+    whole = [column for column in zip(*references, strict=False) if all(column)] or [tuple(r[0] for r in references)]
+    return list(zip(sources, *whole, strict=True))
+
+
+def directions(name: str) -> list[str]:
+    """The directions of a set, as sacrebleu writes them.  Raises DataError for an unknown set."""
+    return list(_dataset(name).langpairs)
+
+
+def checksums(name: str) -> list[str]:
+    """sacrebleu's own MD5 sums of what the set is downloaded from."""
+    return list(getattr(_dataset(name), "md5", None) or [])
 
 
 def _dataset(name: str) -> Any:
