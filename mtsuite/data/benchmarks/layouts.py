@@ -127,6 +127,7 @@ class Ntrex(_ByFile):
         return "It serves directions out of English, from which it was translated."
 
     def files(self, direction: Direction) -> list[str]:
+        """The source file and the references' files.  Raises DataError when a copy has no source."""
         codes = self.codes(direction)
         assert codes is not None
         if self._elsewhere:

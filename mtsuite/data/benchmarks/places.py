@@ -59,6 +59,7 @@ class Local(Place):
         return self.folder / name
 
     def ready(self, name: str) -> None:
+        """Raises DataError when the folder lacks the file."""
         if not (self.folder / name).is_file():
             raise DataError(f"{self.key}.path: {self.folder} has no file {name}.")
 
@@ -77,6 +78,7 @@ class Hub(Place):
         return None
 
     def open(self, name: str) -> Path:
+        """The file in the hub's cache.  Raises DataError when it is gated, out of reach or not there."""
         from huggingface_hub import hf_hub_download
         from huggingface_hub.errors import (
             EntryNotFoundError,

@@ -97,7 +97,7 @@ class GroupCall:
 
 
 def main() -> None:
-    """Run the group whose file is the argument; a signal to end ends the workers too."""
+    """Run the group whose file is the argument; a signal to end ends the workers too.  Raises SystemExit."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

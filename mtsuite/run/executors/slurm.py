@@ -63,6 +63,7 @@ class Slurm:
         return said is not None and "gpu" in said
 
     def submit(self, group: Group) -> str:
+        """The number of the job.  Raises ExecutorError with what sbatch said when it takes no job."""
         asked = group.resources
         plain = ("partition", "account", "qos", "constraint", "exclude")
         named: dict[str, Any] = {name: self._options[name] for name in plain if name in self._options}
