@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
 )
 NEIGHBOURS = {
+    ("results", "data"),  # a result is of a direction
     ("model", "data"),  # a likelihood is of a batch
     ("metrics", "data"),  # a metric is of a direction
     ("jobs", "registry"),  # a job finds its method
