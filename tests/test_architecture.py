@@ -103,6 +103,22 @@ def test_the_suite_names_no_method(path: Path) -> None:
         )
 
 
+REPORT = ("render", "tables", "figures", "page", "")  # data flow one way; "" is what puts a report together
+REPORT_FILES = sorted((ROOT / "mtsuite" / "report").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", REPORT_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_packages_of_the_report_import_downwards(path: Path) -> None:
+    """Also inside functions and under TYPE_CHECKING."""
+    parts = path.relative_to(ROOT / "mtsuite" / "report").parts
+    here = parts[0] if len(parts) > 1 else ""
+    for module, line, _ in imports(path):
+        if module.startswith("mtsuite.report."):
+            second = module.split(".")[2]
+            there = second if second in REPORT else ""
+            assert REPORT.index(there) <= REPORT.index(here), f"{path.relative_to(ROOT)}:{line} imports {module}"
+
+
 def test_no_circle_of_modules() -> None:
     """Module by module, over what importing does; between rooms, test_imports_go_down looks into functions too."""
     graph: dict[str, set[str]] = {}

@@ -10,7 +10,7 @@ from mtsuite.compare.bases import LEVEL, AcrossBases, Pair
 from mtsuite.report.render.formats import tables_as
 from mtsuite.report.render.spreadsheet import safe_row
 from mtsuite.report.render.table import Cell, Column, Row, Table, note
-from mtsuite.report.tables.significance import p_text
+from mtsuite.report.tables.verdict import p_text
 
 TITLE = "The order of the methods on several base models"
 

@@ -18,8 +18,8 @@ from mtsuite.report.render.formats import tables_as
 from mtsuite.report.render.spreadsheet import safe_fields
 from mtsuite.report.render.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import listed, slug
-from mtsuite.report.tables.scores import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
-from mtsuite.report.tables.significance import p_text
+from mtsuite.report.tables.query import DECIMALS, change_text
+from mtsuite.report.tables.verdict import p_text, symbol, symbols_mean
 from mtsuite.results.folder import AVERAGE
 
 COLUMNS = (
@@ -170,10 +170,8 @@ def _difference(compared: Compared, scores: MetricScores, tested: Tested | None)
     if tested is None:
         return Cell.empty()
     delta = tested.comparison.delta
-    symbol = ""
-    if tested.p_value < compared.test.alpha and delta != 0:
-        symbol = BETTER_SYMBOL if (delta < 0) == scores.lower_is_better else WORSE_SYMBOL
-    return Cell(f"{change_text(delta)} ({p_text(tested.p_value)})", delta, symbol=symbol)
+    mark = symbol(delta, tested.p_value, compared.test.alpha, lower_is_better=scores.lower_is_better)
+    return Cell(f"{change_text(delta)} ({p_text(tested.p_value)})", delta, symbol=mark)
 
 
 def _notes(compared: Compared, scores: MetricScores) -> list[Note]:
@@ -189,7 +187,7 @@ def _notes(compared: Compared, scores: MetricScores) -> list[Note]:
         tested = [one for _, lines in scores.groups for line in lines for one in line.tested.values()]
         sizes = listed([str(n) for n in dict.fromkeys(one.n for one in tested)])
         text = (
-            f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than the first row of the group "
+            f"{symbols_mean('significantly better', 'significantly worse than the first row of the group')} "
             f"(p < {compared.test.alpha:g}; {compared.test}; n = {sizes}; Holm over the directions of a row; the "
             "average is a single test)."
         )

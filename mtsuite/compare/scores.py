@@ -21,7 +21,7 @@ from mtsuite.metrics.files import PairedTest
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.significance import Comparison, compare, compare_average, holm
 from mtsuite.metrics.surface import SurfaceMetric
-from mtsuite.report.tables.scores import depends_on_seed
+from mtsuite.report.tables.query import depends_on_seed
 from mtsuite.results.files import Entry
 from mtsuite.results.folder import TABLE
 from mtsuite.results.segments import Segments, translated

@@ -28,7 +28,8 @@ from mtsuite.report.tables.costs import costs_table
 from mtsuite.report.tables.matrix import Matrix
 from mtsuite.report.tables.matrix_files import matrix_csv, matrix_markdown
 from mtsuite.report.tables.matrix_view import View
-from mtsuite.report.tables.scores import panels, score_table
+from mtsuite.report.tables.query import panels
+from mtsuite.report.tables.scores import score_table
 from mtsuite.report.tables.significance import significance_tables
 from mtsuite.report.tables.topic import Topic
 from mtsuite.report.tables.transfer import transfer

@@ -23,8 +23,8 @@ from rich.console import Console
 from mtsuite.errors import StoreError
 from mtsuite.report import Report, build_report
 from mtsuite.report.figures.base import thinned
-from mtsuite.report.page.assets import FOLDER, SCRIPTS, STYLES
 from mtsuite.report.page.report_page import LIMIT, flattened
+from mtsuite.report.render.document import FOLDER, SCRIPTS, STYLES
 from mtsuite.results.segments import Segments, write_segments
 
 from .folders import grid, large, small, write_folder
@@ -200,7 +200,7 @@ def test_every_table_and_matrix_of_scores_carries_their_signature(tmp_path: Path
 def test_style_sheets_and_scripts_are_used_and_shipped() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*STYLES, *SCRIPTS}
     settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report.page"] == ["static/*"]
+    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report"] == ["static/*"]
 
 
 def test_the_policy_allows_the_pages_own_script_alone(report: Report) -> None:

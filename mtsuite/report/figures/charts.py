@@ -24,6 +24,7 @@ from mtsuite.report.figures.base import (
     new_figure,
     wrapped,
 )
+from mtsuite.report.figures.colours import PALE_TO_DARK, is_dark
 from mtsuite.report.render.csv_table import number
 from mtsuite.report.render.spreadsheet import safe_row
 from mtsuite.report.render.text import typographic
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HATCHES = ("", "///", "...", "\\\\\\", "xxx", "+++")
-_GREYS = ("#f7f7f5", "#b9d3e6", "#5d9cc6", "#14598f")  # pale to dark: in grey the depth shows the size
 _MANY_CELLS = 240  # of a grid; with more the numbers would not be legible
 
 
@@ -149,8 +149,6 @@ def _grid(chart: Chart, title: str) -> Figure:
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap, Normalize
 
-    from mtsuite.report.figures.heatmap import luminance
-
     columns, rows = [wrapped(str(x), 10) for x in chart.series[0].x], chart.series
     digits = max(len(_cell(y)) for series in rows for y in series.y)
     head = max((len(line) for column in columns for line in column.split("\n")), default=1)
@@ -162,12 +160,12 @@ def _grid(chart: Chart, title: str) -> Figure:
     values = [y for series in rows for y in series.y]
     low, high = min(values), max(values)
     scale = Normalize(low, high if high > low else low + 1)
-    colours = LinearSegmentedColormap.from_list("pale-dark", _GREYS)
+    colours = LinearSegmentedColormap.from_list("pale-dark", PALE_TO_DARK)
     axes.imshow([series.y for series in rows], cmap=colours, norm=scale, aspect="auto", interpolation="nearest")
     if len(values) <= _MANY_CELLS:
         for y, series in enumerate(rows):
             for x, value in enumerate(series.y):
-                ink = "white" if luminance(colours(scale(value))) < 0.21 else INK
+                ink = "white" if is_dark(colours(scale(value))) else INK
                 axes.text(x, y, _cell(value), ha="center", va="center", fontsize=7, color=ink)
     slanted = 0.068 * (head + 1) > cell
     axes.set_xticks(range(len(columns)), columns, rotation=45 if slanted else 0, ha="right" if slanted else "center",

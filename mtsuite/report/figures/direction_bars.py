@@ -11,7 +11,7 @@ from mtsuite.report.figures.base import COLOURS, INK, WIDTH, draw_key, key_heigh
 from mtsuite.report.figures.charts import HATCHES
 from mtsuite.report.render.text import slug
 from mtsuite.report.tables.intervals import Interval, intervals
-from mtsuite.report.tables.scores import by_cell, panels
+from mtsuite.report.tables.query import by_cell, panels
 from mtsuite.results.folder import FLOOR_ROWS, Results
 
 if TYPE_CHECKING:

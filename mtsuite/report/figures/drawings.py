@@ -14,7 +14,7 @@ from mtsuite.report.figures.charts import draw
 from mtsuite.report.figures.direction_bars import direction_chart, draw_directions
 from mtsuite.report.render.text import slug
 from mtsuite.report.tables.intervals import average_intervals
-from mtsuite.report.tables.scores import average_by_seed, mean_costs
+from mtsuite.report.tables.query import average_by_seed, mean_costs
 from mtsuite.results.folder import FLOOR_ROWS, TABLE, Results
 
 if TYPE_CHECKING:

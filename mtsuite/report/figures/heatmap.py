@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mtsuite.report.figures.base import INK, MUTED, new_figure
+from mtsuite.report.figures.colours import PALE_TO_DARK, WORSE_TO_BETTER, is_dark
 from mtsuite.report.render.text import typographic
 from mtsuite.report.tables.matrix_view import View
 
@@ -17,11 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap, Normalize
     from matplotlib.figure import Figure
-    from matplotlib.typing import ColorType
 
-# Worse → no change → better.  Both ends are equally dark, so in grey the depth shows the size and the sign is printed.
-_STOPS = ("#a8480b", "#d98a4b", "#f2cfae", "#f7f7f5", "#b9d3e6", "#5d9cc6", "#14598f")
-_PALE_TO_DARK = _STOPS[3:]
 _CELL, _LINE = 0.46, 0.27  # inches of a cell: wide enough for +12.3
 _LETTER = 0.062  # inches of a letter of a family's name
 
@@ -40,7 +37,7 @@ def heat_map(view: View) -> Figure:
     figure, axes = new_figure(
         max(3.4, 1.15 + 0.07 * names + wide * across), max(1.9, 1.05 + 0.2 * bool(families) + _LINE * down)
     )
-    stops = _PALE_TO_DARK if not view.signed else _STOPS[::-1] if view.lower_is_better else _STOPS
+    stops = PALE_TO_DARK if not view.signed else WORSE_TO_BETTER[::-1] if view.lower_is_better else WORSE_TO_BETTER
     colours = LinearSegmentedColormap.from_list("worse-better", stops)
     low, top = view.span
     scale = Normalize(low, top)
@@ -48,7 +45,7 @@ def heat_map(view: View) -> Figure:
         for x, (tested, value) in enumerate(zip(view.columns, line, strict=True)):
             fill = "#eeeeee" if value is None else colours(scale(value))
             axes.add_patch(Rectangle((x, y), 1, 1, facecolor=fill, edgecolor="white", linewidth=0.8))
-            dark = value is not None and luminance(fill) < 0.21  # there white ink begins to have the better contrast
+            dark = value is not None and is_dark(fill)
             own = name == tested
             axes.text(
                 x + 0.5,
@@ -128,11 +125,3 @@ def _colour_bar(figure: Figure, axes: Axes, colours: Colormap, scale: Normalize,
     bar.set_label(view.unit, color=MUTED)
     bar.outline.set_visible(False)
     bar.ax.tick_params(length=0, labelsize=7)
-
-
-def luminance(colour: ColorType) -> float:
-    """Relative luminance of a colour, 0 (black) to 1 (white), as WCAG 2 defines it."""
-    from matplotlib.colors import to_rgb
-
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]

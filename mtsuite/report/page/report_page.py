@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from mtsuite.report.page.assets import SCRIPTS, STYLES, TABLE_SCRIPTS, TABLE_STYLES, scripts, styles
 from mtsuite.report.page.summary import answer, facts
 from mtsuite.report.page.translations import browser_html, extents, read_blocks
+from mtsuite.report.render.document import SCRIPTS, STYLES, TABLE_SCRIPTS, TABLE_STYLES, document
 from mtsuite.report.render.html_table import render_html
 from mtsuite.report.render.table import Table
 from mtsuite.report.render.text import MINUS
@@ -23,7 +22,6 @@ from mtsuite.results.folder import FLOOR_ROWS, Results
 LIMIT = 4_800_000  # bytes; fewer translations are shown where the page would grow beyond
 CHARTS_OF_METHODS = 2_400_000  # bytes of SVG; further ones are named with their files
 _UNFAIR = "The methods consumed different training streams."
-_POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{}'"
 
 
 @dataclass(frozen=True)
@@ -65,30 +63,6 @@ class Parts:
     significance: Sequence[tuple[str, Table]]
     charts: Sequence[Chart]
     topics: Sequence[tuple[Topic, Sequence[Chart]]] = ()
-
-
-def document(title: str, body: str, style_files: tuple[str, ...], script_files: tuple[str, ...]) -> str:
-    """A complete page around a fragment; its policy forbids the browser every request and every other script."""
-    script = f"\n{scripts(script_files)}\n"
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_POLICY.format(digest)}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(title)}</title>
-<style>
-{styles(style_files)}
-</style>
-</head>
-<body>
-{body}
-<script>{script}</script>
-</body>
-</html>
-"""
 
 
 def table_page(table: Table) -> str:

@@ -1,7 +1,7 @@
 """The translations browser of report.html: data as JSON, controls, a few segments for readers without scripts.
 
 The data of each direction of each test set are a ``<script type="application/json">``, which a browser neither runs nor
-draws: ``page/translations.js`` reads the one that is looked at and builds twenty segments at a time.
+draws: ``static/translations.js`` reads the one that is looked at and builds twenty segments at a time.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
 from mtsuite.errors import StoreError
-from mtsuite.report.tables.scores import average_by_seed
+from mtsuite.report.tables.query import average_by_seed
 from mtsuite.report.tables.untrained import untrained_directions
 from mtsuite.results.files import Entry
 from mtsuite.results.folder import FLOOR_ROWS, Results

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mtsuite.report.page.assets import TABLE_SCRIPTS, TABLE_STYLES
-from mtsuite.report.page.report_page import document
+from mtsuite.report.render.document import TABLE_SCRIPTS, TABLE_STYLES, document
 from mtsuite.report.render.html_table import render_html
 from mtsuite.report.render.latex import render_latex
 from mtsuite.report.render.markdown import render_markdown

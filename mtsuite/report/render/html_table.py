@@ -1,6 +1,6 @@
 """A table as an HTML fragment: bold is ``<strong>``, underlined is ``<u>``.
 
-Every heading is a button that ``page/tables.js`` turns into a sorter; without the script it is a plain table.
+Every heading is a button that ``static/tables.js`` turns into a sorter; without the script it is a plain table.
 Each cell carries its unrounded number in ``data-value``, each row its key in ``data-row``.
 """
 

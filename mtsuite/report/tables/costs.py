@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from mtsuite.report.render.table import Cell, Column, Row, Table, note
 from mtsuite.report.render.text import count, duration, rate
-from mtsuite.report.tables.scores import common_notes
+from mtsuite.report.tables.notes import common_notes
 from mtsuite.results.folder import FLOOR_ROWS, Results
 from mtsuite.units import MEGABYTE, size_text
 

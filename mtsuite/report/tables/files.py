@@ -15,7 +15,8 @@ from mtsuite.report.render.spreadsheet import safe_fields
 from mtsuite.report.render.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import fixed, listed, slug
 from mtsuite.report.tables.files_failures import failure_entries, failure_fields, failures_table
-from mtsuite.report.tables.scores import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
+from mtsuite.report.tables.query import DECIMALS, change_text
+from mtsuite.report.tables.verdict import p_text, symbol, symbols_mean
 
 COLUMNS = ("system", "metric", "score", "low", "high", "level", "delta", "p_value", "baseline", "test", "n",
            "signature")  # fmt: skip
@@ -61,19 +62,16 @@ def _cells(found: ScoredFiles, system: Scored) -> list[Cell]:
             cells.append(
                 Cell.empty()
                 if comparison is None
-                else Cell(f"{change_text(comparison.delta)} ({_p(comparison.p_value)})", comparison.delta)
+                else Cell(f"{change_text(comparison.delta)} ({p_text(comparison.p_value)})", comparison.delta)
             )
     return cells
 
 
 def _symbol(found: ScoredFiles, metric: str, comparison: Comparison | None) -> str:
-    if comparison is None or comparison.p_value >= found.test.alpha or comparison.delta == 0:
+    if comparison is None:
         return ""
-    return BETTER_SYMBOL if (comparison.delta < 0) == (metric in found.lower_is_better) else WORSE_SYMBOL
-
-
-def _p(p: float) -> str:
-    return "p <0.001" if p < 0.001 else f"p {p:.3f}"
+    lower = metric in found.lower_is_better
+    return symbol(comparison.delta, comparison.p_value, found.test.alpha, lower_is_better=lower)
 
 
 def _notes(found: ScoredFiles) -> list[Note]:
@@ -87,7 +85,7 @@ def _notes(found: ScoredFiles) -> list[Note]:
     if found.baseline is not None:
         notes.append(
             note(
-                f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than {found.baseline} "
+                f"{symbols_mean('significantly better', f'significantly worse than {found.baseline}')} "
                 f"(p < {found.test.alpha:g}; {found.test}; not corrected for the number of systems)."
             )
         )
@@ -171,5 +169,5 @@ def _more(intervals: Mapping[str, Any], comparisons: Mapping[str, Comparison], m
     low, high = intervals[metric]
     fields = [f"[{fixed(low, DECIMALS)}, {fixed(high, DECIMALS)}]"]
     if metric in comparisons:
-        fields += [change_text(comparisons[metric].delta), _p(comparisons[metric].p_value)]
+        fields += [change_text(comparisons[metric].delta), p_text(comparisons[metric].p_value)]
     return fields

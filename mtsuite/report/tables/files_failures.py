@@ -11,7 +11,7 @@ from mtsuite.metrics.files import Scored, ScoredFiles
 from mtsuite.report.render.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import fixed, listed, slug
 from mtsuite.report.tables.failures import definition, language_order, measure_column
-from mtsuite.report.tables.scores import DECIMALS
+from mtsuite.report.tables.query import DECIMALS
 
 _READING = "Lower is better where a number is bold; best in bold, second best underlined."
 

@@ -16,19 +16,11 @@ from mtsuite.data.direction import Direction
 from mtsuite.data.languages import language
 from mtsuite.report.render.table import Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import listed, slug
+from mtsuite.report.tables.notes import signature_notes
+from mtsuite.report.tables.query import Panel, change_text, panel_tests, panels
 from mtsuite.report.tables.relations import group_of, pivot_of
-from mtsuite.report.tables.scores import (
-    BETTER_SYMBOL,
-    WORSE_SYMBOL,
-    Panel,
-    change_text,
-    how_tested,
-    panel_tests,
-    panels,
-    signature_notes,
-    symbol_of,
-)
 from mtsuite.report.tables.topic import Topic
+from mtsuite.report.tables.verdict import BETTER_SYMBOL, WORSE_SYMBOL, how_tested, symbol_of, symbols_mean
 from mtsuite.results.folder import AVERAGE, TABLE, Comparison, Results
 from mtsuite.results.trained_on import ALL
 
@@ -257,7 +249,7 @@ def _test_notes(results: Results, tests: _Tests) -> list[Note]:
     rows = listed([results.label(m) for m in dict.fromkeys(m for m, _ in tests)])
     return [
         note(
-            f"{BETTER_SYMBOL} joint training significantly better, {WORSE_SYMBOL} significantly worse than alone "
+            f"{symbols_mean('joint training significantly better', 'significantly worse than alone')} "
             f"({how_tested(results, [c for _, c in tests.values()])}); tested: {rows}."
         )
     ]

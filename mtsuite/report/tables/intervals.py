@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mtsuite.report.tables.scores import Panel, panels
+from mtsuite.report.tables.query import Panel, panels
 from mtsuite.results.folder import AVERAGE, INTERVAL_COLUMNS, Results, read_number, read_rows
 
 

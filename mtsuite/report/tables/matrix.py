@@ -20,8 +20,9 @@ from typing import Any
 
 from mtsuite.errors import StoreError
 from mtsuite.report.render.text import slug
+from mtsuite.report.tables.notes import signature_notes
+from mtsuite.report.tables.query import Panel, panels
 from mtsuite.report.tables.relations import RELATIONS, Relation, ordered, pivot_of, related, relation
-from mtsuite.report.tables.scores import Panel, panels, signature_notes
 from mtsuite.results.folder import TABLE, Results
 from mtsuite.results.trained_on import START
 

@@ -12,8 +12,8 @@ from functools import cached_property
 from mtsuite.data.languages import language
 from mtsuite.report.render.text import HOLE, fixed
 from mtsuite.report.tables.matrix import Grid, Line, Matrix
+from mtsuite.report.tables.query import DECIMALS, change_text
 from mtsuite.report.tables.relations import Band, bands
-from mtsuite.report.tables.scores import DECIMALS, change_text
 
 
 @dataclass(frozen=True)

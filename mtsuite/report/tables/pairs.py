@@ -11,15 +11,9 @@ from dataclasses import replace
 from mtsuite.metrics.significance import holm
 from mtsuite.report.render.table import Cell, Column, Row, Table, note
 from mtsuite.report.render.text import slug
-from mtsuite.report.tables.scores import (
-    BETTER_SYMBOL,
-    WORSE_SYMBOL,
-    Panel,
-    change_text,
-    panel_tests,
-    signature_notes,
-    symbol_of,
-)
+from mtsuite.report.tables.notes import signature_notes
+from mtsuite.report.tables.query import Panel, change_text, panel_tests
+from mtsuite.report.tables.verdict import p_text, symbol_of, symbols_mean
 from mtsuite.results.folder import AVERAGE, Comparison, Results
 
 
@@ -52,7 +46,7 @@ def pairs_table(results: Results, metric: str, panel: Panel) -> Table | None:
             f"Row less column in {metric} points, {over}, with its p-value ({first.test.partition(', Holm')[0]}; n = "
             f"{first.n}; Holm over the table's {len(pairs)} pairs)."
         ),
-        note(f"{BETTER_SYMBOL} the row is better, {WORSE_SYMBOL} worse than the column with p < {results.alpha:g}."),
+        note(f"{symbols_mean('the row is better', 'worse than the column')} with p < {results.alpha:g}."),
     ]
     if any(c.p_seeds is not None for c in pairs.values()):
         notes.insert(1, note("p is at least that of Welch's t-test over training seeds, where trainings vary."))
@@ -64,5 +58,4 @@ def pairs_table(results: Results, metric: str, panel: Panel) -> Table | None:
 
 
 def _cell(results: Results, c: Comparison) -> Cell:
-    p = "<0.001" if c.p_value < 0.001 else f"{c.p_value:.3f}"
-    return Cell(f"{change_text(c.delta)} (p {p})", c.delta, symbol=symbol_of(results, c))
+    return Cell(f"{change_text(c.delta)} ({p_text(c.p_value)})", c.delta, symbol=symbol_of(results, c))

@@ -5,51 +5,24 @@ from __future__ import annotations
 import re
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from mtsuite.report.render.table import Better, Cell, Column, Note, Row, Table, note
-from mtsuite.report.render.text import HOLE, count, fixed, listed, one_line, slug
-from mtsuite.report.tables.failed_jobs import failed_jobs
+from mtsuite.report.render.text import HOLE, count, listed, slug
 from mtsuite.report.tables.failures import average_column
-from mtsuite.report.tables.set_notes import joined_notes
-from mtsuite.results.folder import AVERAGE, FLOOR_ROWS, TABLE, Comparison, Results, Score
-
-DECIMALS = 2
-BETTER_SYMBOL, WORSE_SYMBOL = "†", "‡"
-
-
-@dataclass(frozen=True)
-class Panel:
-    """The columns of one table: (direction, test set) pairs, each direction once.
-
-    ``suffix`` tells tables of one metric apart; it is empty when there is only one.
-    """
-
-    columns: tuple[tuple[str, str], ...]
-    suffix: str = ""
-
-    @property
-    def testsets(self) -> list[str]:
-        return list(dict.fromkeys(testset for _, testset in self.columns))
-
-
-def panels(results: Results, metric: str, directions: Sequence[str] | None = None) -> list[Panel]:
-    """One panel when each direction has one test set (sets share a table, under their names), else one a test set.
-
-    ``directions`` are those of the panels; by default the report's, that is, without those that are tested alone.
-    """
-    wanted = results.directions if directions is None else directions
-    scores = [s for s in results.scores if s.metric == metric and s.trained_on in TABLE and s.direction in wanted]
-    pairs = {(s.direction, s.testset) for s in scores}
-    testsets = list(dict.fromkeys(s.testset for s in scores))
-    if len({direction for direction, _ in pairs}) == len(pairs):
-        # A direction that nothing was scored for keeps its (empty) column.
-        found = {s.direction: s.testset for s in results.scores} | dict(pairs)
-        columns = [(d, found.get(d, testsets[0] if testsets else "")) for d in wanted]
-        order = list(dict.fromkeys(testset for _, testset in columns))
-        return [Panel(tuple(sorted(columns, key=lambda column: order.index(column[1]))))]
-    return [Panel(tuple((d, testset) for d in wanted if (d, testset) in pairs), slug(testset)) for testset in testsets]
+from mtsuite.report.tables.notes import common_notes, signature_notes
+from mtsuite.report.tables.query import (
+    DECIMALS,
+    Panel,
+    by_cell,
+    depends_on_seed,
+    panel_scores,
+    panel_tests,
+    panels,
+    trained_params,
+)
+from mtsuite.report.tables.verdict import significance_notes, symbol_of
+from mtsuite.results.folder import AVERAGE, FLOOR_ROWS, Comparison, Results
 
 
 def score_tables(results: Results) -> list[Table]:
@@ -70,7 +43,7 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     better: Better = "lower" if results.lower_is_better(metric) else "higher"
     testsets = panel.testsets
     columns = [Column("params", "Params")]
-    signed = {(s.direction, s.testset): s.signature for s in _panel_scores(results, metric, panel)}
+    signed = {(s.direction, s.testset): s.signature for s in panel_scores(results, metric, panel)}
     columns += [Column(d, d, testset, better, signature=signed.get((d, testset), "")) for d, testset in panel.columns]
     columns.append(Column(AVERAGE, "Avg.", "", better))
     beside = [average_column(results, name, panel.columns) for name in results.info.get("columns") or []]
@@ -95,29 +68,6 @@ def score_table(results: Results, metric: str, panel: Panel) -> Table:
     return Table(name, title, table.columns, table.rows, tuple(told))
 
 
-def _panel_scores(results: Results, metric: str, panel: Panel) -> list[Score]:
-    return [
-        s
-        for s in results.scores
-        if s.metric == metric and s.trained_on in TABLE and (s.direction, s.testset) in panel.columns
-    ]
-
-
-def depends_on_seed(results: Results, method: str, per_direction: Sequence[dict[str, float]]) -> bool:
-    """False for a row that trains nothing and scores the same under every seed: it has no spread to show."""
-    trained = results.info.get("trained_methods") or results.methods
-    return method in trained or any(len(set(seeds.values())) > 1 for seeds in per_direction)
-
-
-def by_cell(scores: Iterable[Score], metric: str) -> dict[tuple[str, str, str], dict[str, float]]:
-    """(method, direction, test set) to {seed: score}."""
-    cells: dict[tuple[str, str, str], dict[str, float]] = defaultdict(dict)
-    for s in scores:
-        if s.metric == metric and s.trained_on in TABLE:
-            cells[s.method, s.direction, s.testset][s.seed] = s.score
-    return cells
-
-
 def _average(per_direction: Sequence[dict[str, float]], symbol: str) -> Cell:
     if not per_direction or not all(per_direction):
         return Cell.hole()
@@ -129,53 +79,9 @@ def _average(per_direction: Sequence[dict[str, float]], symbol: str) -> Cell:
     return Cell.of([statistics.fmean(statistics.fmean(seeds.values()) for seeds in per_direction)], DECIMALS, symbol)
 
 
-def average_by_seed(results: Results, metric: str, method: str) -> list[float]:
-    """The average over directions, one number a complete seed, of the metric's first panel; for figures."""
-    cells = by_cell(results.scores, metric)
-    columns = panels(results, metric)[0].columns
-    per_direction = [cells[method, d, testset] for d, testset in columns]
-    if not per_direction or not all(per_direction):
-        return []
-    seeds = [seed for seed in per_direction[0] if all(seed in found for found in per_direction)]
-    return [statistics.fmean(found[seed] for found in per_direction) for seed in seeds]
-
-
-def mean_costs(results: Results, method: str) -> dict[str, float]:
-    """The numbers of costs.csv of a method, as means over the seeds that have them."""
-    found: dict[str, list[float]] = {}
-    for cost in results.costs:
-        if cost.method == method:
-            for name, value in cost.numbers.items():
-                found.setdefault(name, []).append(value)
-    return {name: statistics.fmean(values) for name, values in found.items()}
-
-
-def trained_params(results: Results, method: str) -> float | None:
-    """Trained parameters of a method: the mean over seeds (they agree), or None when it has no such number."""
-    return mean_costs(results, method).get("trainable_params")
-
-
 def _params(results: Results, method: str) -> Cell:
     value = trained_params(results, method)
     return Cell.empty() if value is None else Cell(count(value), value)
-
-
-def panel_tests(comparisons: Iterable[Comparison], metric: str, panel: Panel) -> list[Comparison]:
-    """The comparisons that belong to a table; those of folders that do not name the test set belong to every one."""
-    testsets = panel.testsets
-    average = testsets[0] if len(testsets) == 1 else ""
-    columns = {*panel.columns, *((direction, "") for direction, _ in panel.columns), (AVERAGE, average), (AVERAGE, "")}
-    return [c for c in comparisons if c.metric == metric and (c.direction, c.testset) in columns]
-
-
-def symbol_of(results: Results, c: Comparison) -> str:
-    """† where the method is significantly better, ‡ where it is worse, else nothing."""
-    if c.p_value >= results.alpha or c.delta == 0:
-        return ""
-    return BETTER_SYMBOL if (c.delta < 0) == results.lower_is_better(c.metric) else WORSE_SYMBOL
-
-
-# -- notes under the table ------------------------------------------------------------------------
 
 
 def _notes(
@@ -198,26 +104,6 @@ def _notes(
     return found + common_notes(results)
 
 
-def common_notes(results: Results) -> list[Note]:
-    """What stands under every table: fairness, model, data, decoding, notes of methods and of the recipe, failures."""
-    info = results.info
-    fairness = info.get("fairness") or {}
-    found = []
-    if fairness.get("message"):
-        found.append(note(f"Fairness: {fairness['message']}", alarm=not fairness.get("consistent", False)))
-    elif fairness and not fairness.get("consistent", False):
-        found.append(note("Fairness: the methods consumed different training streams.", alarm=True))
-    for key in ("model", "data", "decoding"):
-        if info.get(key):
-            found.append(note(f"{key.capitalize()}: {info[key]}"))
-    alike: dict[str, list[str]] = defaultdict(list)
-    for method, text in (info.get("method_notes") or {}).items():
-        alike[one_line(str(text))].append(results.label(method))
-    found += [note(f"{listed(labels)}: {text}") for text, labels in alike.items()]
-    found += [note(text) for text in joined_notes(map(str, info.get("notes") or []), results.directions)]
-    return found + failed_jobs(info.get("failed") or [])
-
-
 def _reading(results: Results, metric: str, table: Table) -> str:
     sense = "lower is better" if results.lower_is_better(metric) else "higher is better"
     text = f"{metric}, {sense}; best in bold, second best underlined (by the numbers as displayed)."
@@ -231,71 +117,6 @@ def _reading(results: Results, metric: str, table: Table) -> str:
         text += f" {listed(outside)}: made elsewhere, outside of the comparison's budget; tested as the others are, "
         text += "never bold or underlined."
     return text
-
-
-def signature_notes(results: Results, metric: str, panel: Panel) -> list[str]:
-    """Each distinct signature with the directions it covers, and the number of segments."""
-    rows = _panel_scores(results, metric, panel)
-    covered: dict[str, list[str]] = defaultdict(list)
-    sizes: dict[str, list[str]] = defaultdict(list)
-    for direction, testset in panel.columns:
-        for s in rows:
-            if (s.direction, s.testset) == (direction, testset):
-                if s.signature and direction not in covered[s.signature]:
-                    covered[s.signature].append(direction)
-                if s.n and direction not in sizes[s.n]:
-                    sizes[s.n].append(direction)
-    notes = []
-    for signature, directions in covered.items():
-        where = "" if len(covered) == 1 else f" for {listed(directions)}"
-        notes.append(f"{metric} signature{where}: {signature}")
-    if sizes:
-        parts = [n if len(sizes) == 1 else f"{n} ({listed(directions)})" for n, directions in sizes.items()]
-        notes.append(f"n = {'; '.join(parts)} segments a direction.")
-    return notes
-
-
-def significance_notes(results: Results, tests: Sequence[Comparison], table: Table) -> list[str]:
-    """What † and ‡ in ``table`` are, in a sentence; nothing where nothing was tested."""
-    if not tests:
-        return []
-    baselines = [results.label(b) for b in dict.fromkeys(c.baseline for c in tests)]
-    text = (
-        f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than {listed(baselines)} "
-        f"({how_tested(results, tests)})."
-    )
-    if not any(cell.symbol for row in table.rows for cell in row.cells):
-        text += " No difference is significant."
-    return [text]
-
-
-def how_tested(results: Results, tests: Sequence[Comparison]) -> str:
-    """What stands in brackets behind †: level, correction, test, rounds, seed, n, and what is asked of seeds."""
-    single = [c for c in tests if c.direction != AVERAGE]
-    average = [c for c in tests if c.direction == AVERAGE]
-    families: dict[str, dict[str, None]] = defaultdict(dict)  # a test to the sizes of Holm's families
-    for c in single:
-        test, _, size = one_line(c.test).partition(", Holm over ")
-        families[test].setdefault(size)
-    kinds = listed([f"{k}, Holm over {listed(list(n))}" if all(n) else k for k, n in families.items()])
-    sizes = listed(list(dict.fromkeys(c.n for c in single if c.n)))
-    parts = [f"p < {results.alpha:g} after correction" if single else f"p < {results.alpha:g}"]
-    parts += [f"{kinds}{f'; n = {sizes}' if sizes else ''}"] if single else []
-    if average:
-        shared = next((c.test.partition(", Holm")[0] for c in single), "")
-        kinds = listed([one_line(k.removeprefix(f"{shared}, ")) for k in dict.fromkeys(c.test for c in average)])
-        parts.append(f"the average, which is not of Holm's family: {kinds}")
-    counted = list(dict.fromkeys(c.seeds for c in tests if c.p_seeds is not None))
-    if counted:
-        sides = [one.split("/") for one in counted]
-        seeds = listed([ours if ours == theirs else f"{ours} against {theirs}" for ours, theirs in sides])
-        parts.append(
-            f"where trainings vary, the difference must exceed their variation too: Welch's t-test over {seeds} "
-            f"training seeds, p < {results.alpha:g}, not corrected"
-        )
-    elif any(c.seeds == "1/1" for c in tests):
-        parts.append("one training seed: variation between trainings is not tested")
-    return "; ".join(parts)
 
 
 def _hole_notes(results: Results, table: Table) -> list[str]:
@@ -342,8 +163,3 @@ def _seed_notes(results: Results, metric: str, panel: Panel) -> list[str]:
         if 0 < len(cells[m, d, t]) < wanted
     ]
     return [f"Fewer than {wanted} seeds: {listed(short, 12)}."] if short else []
-
-
-def change_text(value: float) -> str:
-    """A difference of scores with its sign, as in ``+1.20``."""
-    return fixed(value, DECIMALS, signed=True)

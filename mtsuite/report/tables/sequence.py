@@ -11,7 +11,8 @@ from mtsuite.chart import Chart, Series
 from mtsuite.report.render.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import listed, slug
 from mtsuite.report.tables.continual import Continual, continual
-from mtsuite.report.tables.scores import DECIMALS, Panel, change_text, panels, signature_notes
+from mtsuite.report.tables.notes import signature_notes
+from mtsuite.report.tables.query import DECIMALS, Panel, change_text, panels
 from mtsuite.results.folder import TABLE, Results
 from mtsuite.results.trained_on import START
 

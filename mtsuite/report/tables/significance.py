@@ -6,18 +6,10 @@ from collections.abc import Sequence
 
 from mtsuite.report.render.table import Cell, Column, Row, Table, note
 from mtsuite.report.render.text import listed, slug
+from mtsuite.report.tables.notes import signature_notes
 from mtsuite.report.tables.pairs import pairs_table
-from mtsuite.report.tables.scores import (
-    BETTER_SYMBOL,
-    WORSE_SYMBOL,
-    Panel,
-    change_text,
-    how_tested,
-    panel_tests,
-    panels,
-    signature_notes,
-    symbol_of,
-)
+from mtsuite.report.tables.query import Panel, change_text, panel_tests, panels
+from mtsuite.report.tables.verdict import how_tested, p_text, symbol_of, symbols_mean
 from mtsuite.results.folder import AVERAGE, Comparison, Results
 
 
@@ -48,7 +40,7 @@ def _table(results: Results, metric: str, panel: Panel, tests: Sequence[Comparis
     baselines = listed([results.label(b) for b in dict.fromkeys(c.baseline for c in tests)])
     notes = (
         note(f"Difference from {baselines} in {metric} points, with its p-value ({how_tested(results, tests)})."),
-        note(f"{BETTER_SYMBOL} better, {WORSE_SYMBOL} worse with p < {results.alpha:g}."),
+        note(f"{symbols_mean('better', 'worse')} with p < {results.alpha:g}."),
         *map(note, signature_notes(results, metric, panel)),
     )
     title = f"{results.title}: {metric}, difference from {baselines}" + (f" ({panel.suffix})" if panel.suffix else "")
@@ -58,8 +50,3 @@ def _table(results: Results, metric: str, panel: Panel, tests: Sequence[Comparis
 
 def _cell(results: Results, c: Comparison) -> Cell:
     return Cell(f"{change_text(c.delta)} ({p_text(c.p_value)})", c.delta, symbol=symbol_of(results, c))
-
-
-def p_text(p: float) -> str:
-    """``p 0.012``; below a thousandth ``p <0.001``."""
-    return "p <0.001" if p < 0.001 else f"p {p:.3f}"

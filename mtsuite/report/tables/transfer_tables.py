@@ -13,8 +13,8 @@ from mtsuite.data.languages import language
 from mtsuite.report.render.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import listed, slug
 from mtsuite.report.tables.matrix import Matrix, Summary
+from mtsuite.report.tables.query import change_text
 from mtsuite.report.tables.relations import Trait, group_of, relation
-from mtsuite.report.tables.scores import change_text
 from mtsuite.results.folder import Results
 
 _MEAN, _RELATION, _FAMILY = "Mean change", "Others by shared end", "Others by family"

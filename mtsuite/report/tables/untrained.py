@@ -14,15 +14,8 @@ from mtsuite.chart import Chart, Series
 from mtsuite.report.render.table import Better, Cell, Column, Note, Row, Table, note
 from mtsuite.report.render.text import HOLE, listed, slug
 from mtsuite.report.tables.matrix import OWN_START
-from mtsuite.report.tables.scores import (
-    DECIMALS,
-    Panel,
-    change_text,
-    panel_tests,
-    panels,
-    significance_notes,
-    symbol_of,
-)
+from mtsuite.report.tables.query import DECIMALS, Panel, change_text, panel_tests, panels
+from mtsuite.report.tables.verdict import significance_notes, symbol_of
 from mtsuite.results.folder import AVERAGE, FLOOR_ROWS, TABLE, Results
 from mtsuite.results.trained_on import START
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from mtsuite.report.page.summary import answer, facts
-from mtsuite.report.tables.scores import panels, score_table
+from mtsuite.report.tables.query import panels
+from mtsuite.report.tables.scores import score_table
 from mtsuite.results.folder import read_results
 
 from ..folders import Numbers, grid, large, small, write_folder

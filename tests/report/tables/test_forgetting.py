@@ -13,7 +13,8 @@ from mtsuite.report import build_report
 from mtsuite.report.page.translations import read_blocks
 from mtsuite.report.render.table import Table
 from mtsuite.report.tables.forgetting import topic
-from mtsuite.report.tables.scores import average_by_seed, panels, score_table
+from mtsuite.report.tables.query import average_by_seed, panels
+from mtsuite.report.tables.scores import score_table
 from mtsuite.report.tables.topic import Topic
 from mtsuite.results.folder import PERPLEXITY_COLUMNS, SIGNIFICANCE_COLUMNS, read_results
 

@@ -9,8 +9,9 @@ import pytest
 from mtsuite.report.render.markdown import render_markdown
 from mtsuite.report.render.table import Table
 from mtsuite.report.tables.costs import costs_table
-from mtsuite.report.tables.scores import how_tested, score_tables
+from mtsuite.report.tables.scores import score_tables
 from mtsuite.report.tables.significance import significance_tables
+from mtsuite.report.tables.verdict import how_tested
 from mtsuite.results.folder import Comparison, read_results
 
 from ..folders import SIGNATURE, SIGNATURE_ZH, grid, large, small, write_folder

@@ -1,8 +1,10 @@
-"""What failed is told once, in few words."""
+"""Footnotes: what failed is told once, in few words; one note for all directions that share it."""
 
 from __future__ import annotations
 
-from mtsuite.report.tables.failed_jobs import LONGEST_ERROR, SKIPPED, failed_jobs
+from mtsuite.report.tables.notes import LONGEST_ERROR, SKIPPED, failed_jobs, joined_notes
+
+FIRST = "first 500 of 1000 segments"
 
 
 def told(*failed: tuple[str, str]) -> list[str]:
@@ -24,3 +26,18 @@ def test_a_long_error_ends_with_a_sentence() -> None:
     assert text == f"Failed: a: train: {first}"
     (text,) = told(("a: train", "x" * 1000))
     assert text == "Failed: a: train: " + "x" * (LONGEST_ERROR - 1) + "…"
+
+
+def test_equal_notes_are_one() -> None:
+    notes = ["before", f"test set t en-de: {FIRST}", f"test set t de-en: {FIRST}", "after", "before"]
+    assert joined_notes(notes, ["en-de", "de-en"]) == ["before", f"test set t, every direction: {FIRST}", "after"]
+
+
+def test_what_differs_stays_apart() -> None:
+    notes = [f"test set t en-de: {FIRST}", f"test set u de-en: {FIRST}", "test set t de-en: first 2 of 3 segments"]
+    assert joined_notes(notes, ["en-de", "de-en"]) == [
+        f"test set t, en-de: {FIRST}",
+        f"test set u, de-en: {FIRST}",
+        "test set t, de-en: first 2 of 3 segments",
+    ]
+    assert joined_notes([], ["en-de"]) == []
