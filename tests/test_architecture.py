@@ -27,6 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cli", "__main__"}),
 )
 NEIGHBOURS = {
+    ("results", "data"),  # a result is of a direction
     ("model", "data"),  # a likelihood is of a batch
     ("metrics", "data"),  # a metric is of a direction
     ("jobs", "registry"),  # a job finds its method
@@ -100,6 +101,22 @@ def test_the_suite_names_no_method(path: Path) -> None:
         assert not module.startswith(("mtsuite.methods", "methods")), (
             f"{path.relative_to(ROOT)}:{line} imports {module}"
         )
+
+
+REPORT = ("render", "tables", "figures", "page", "")  # data flow one way; "" is what puts a report together
+REPORT_FILES = sorted((ROOT / "mtsuite" / "report").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", REPORT_FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_packages_of_the_report_import_downwards(path: Path) -> None:
+    """Also inside functions and under TYPE_CHECKING."""
+    parts = path.relative_to(ROOT / "mtsuite" / "report").parts
+    here = parts[0] if len(parts) > 1 else ""
+    for module, line, _ in imports(path):
+        if module.startswith("mtsuite.report."):
+            second = module.split(".")[2]
+            there = second if second in REPORT else ""
+            assert REPORT.index(there) <= REPORT.index(here), f"{path.relative_to(ROOT)}:{line} imports {module}"
 
 
 def test_no_circle_of_modules() -> None:

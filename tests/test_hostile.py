@@ -21,10 +21,10 @@ from mtsuite.metrics.resampling import MOST_ROUNDS, masks
 from mtsuite.recipe import read_recipe
 from mtsuite.recipe.load import Origin, load
 from mtsuite.recipe.overrides import parse_override
-from mtsuite.report.csv_table import render_csv
-from mtsuite.report.results import read_results
-from mtsuite.report.spreadsheet import safe
-from mtsuite.report.table import Row, Table
+from mtsuite.report.render.csv_table import render_csv
+from mtsuite.report.render.spreadsheet import safe
+from mtsuite.report.render.table import Row, Table
+from mtsuite.results.folder import read_results
 
 Verb = Callable[..., Answer]
 SECONDS = 10.0

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtsuite.names import Names, safe_name
-from mtsuite.report.text import slug
+from mtsuite.report.render.text import slug
 
 HARD = [
     "wmt14/full", "wmt14-full", "wmt14_full", "../../PWN", "..", ".", "", " ", "mine", "Mine", "Mine!", "mine!",

@@ -119,7 +119,7 @@ def score(
         lacking = ", ".join(name for name, value in needed.items() if not value)
         raise typer.BadParameter(f"files need {lacking}; or name a results folder to add metrics to it")
     from mtsuite.metrics.files import PairedTest, score_files
-    from mtsuite.report.files_table import files_as
+    from mtsuite.report.tables.files import files_as
 
     kind = known_format(format_)
     check_output(output, [*hypotheses, *references, sources])

@@ -38,7 +38,7 @@ def escaped(text: str) -> str:
 def known_format(word: str) -> str:
     """The word itself, when it is one of the formats; typer.BadParameter when not."""
     from mtsuite.errors import did_you_mean
-    from mtsuite.report.formats import FORMATS
+    from mtsuite.report.render.formats import FORMATS
 
     if word not in FORMATS:
         known = f"expected one of {', '.join(FORMATS)}; found {word!r}"

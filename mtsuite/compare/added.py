@@ -15,7 +15,7 @@ from mtsuite.errors import MetricError, StoreError
 from mtsuite.metrics.base import Metric
 from mtsuite.metrics.files import named_metrics
 from mtsuite.report.build import Report, build_report
-from mtsuite.report.results import (
+from mtsuite.results.folder import (
     INTERVAL_COLUMNS,
     SCORE_COLUMNS,
     SIGNIFICANCE_COLUMNS,
@@ -26,7 +26,7 @@ from mtsuite.report.results import (
     read_results,
     read_rows,
 )
-from mtsuite.report.segments import Segments, file_name, translated
+from mtsuite.results.segments import Segments, file_name, translated
 from mtsuite.results.writing import write_files
 
 _TESTS = {"significance.csv": (*SIGNIFICANCE_COLUMNS, *SIGNIFICANCE_MORE), "intervals.csv": INTERVAL_COLUMNS}

@@ -18,7 +18,7 @@ from mtsuite.compare.scores import Place, Rescored
 from mtsuite.errors import StoreError
 from mtsuite.jobs.statistics import interval_rows, significance_rows
 from mtsuite.metrics.base import MetricResult
-from mtsuite.report.results import (
+from mtsuite.results.folder import (
     FLOOR_ROWS,
     INTERVAL_COLUMNS,
     SIGNIFICANCE_COLUMNS,

@@ -19,7 +19,7 @@ from mtsuite.compare.scores import Place, Rescored
 from mtsuite.errors import StoreError
 from mtsuite.metrics.files import PairedTest
 from mtsuite.metrics.significance import compare_average
-from mtsuite.report.results import AVERAGE, FLOOR_ROWS, TABLE, read_results
+from mtsuite.results.folder import AVERAGE, FLOOR_ROWS, TABLE, read_results
 
 LEVEL = 0.95
 

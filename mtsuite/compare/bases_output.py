@@ -7,16 +7,16 @@ import io
 import json
 
 from mtsuite.compare.bases import LEVEL, AcrossBases, Pair
-from mtsuite.report.formats import tables_as
-from mtsuite.report.significance_table import p_text
-from mtsuite.report.spreadsheet import safe_row
-from mtsuite.report.table import Cell, Column, Row, Table, note
+from mtsuite.report.render.formats import tables_as
+from mtsuite.report.render.spreadsheet import safe_row
+from mtsuite.report.render.table import Cell, Column, Row, Table, note
+from mtsuite.report.tables.verdict import p_text
 
 TITLE = "The order of the methods on several base models"
 
 
 def bases_as(kind: str, found: AcrossBases, width: int = 120, terminal: bool = False) -> str:
-    """The comparison in one of ``mtsuite.report.formats.FORMATS``."""
+    """The comparison in one of ``mtsuite.report.render.formats.FORMATS``."""
     if kind == "json":
         return json.dumps(_plain(found), indent=2, ensure_ascii=False) + "\n"
     if kind == "csv":
@@ -25,7 +25,7 @@ def bases_as(kind: str, found: AcrossBases, width: int = 120, terminal: bool = F
         return tables_as(kind, TITLE, bases_tables(found))
     from rich.console import Console
 
-    from mtsuite.report.terminal import render_terminal
+    from mtsuite.report.render.terminal import render_terminal
 
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, force_terminal=terminal)

@@ -18,7 +18,8 @@ from mtsuite.compare.joined_info import joined_environment, joined_info, joined_
 from mtsuite.compare.rows import Folder, folder_names
 from mtsuite.errors import StoreError
 from mtsuite.report.build import Report, build_report
-from mtsuite.report.results import (
+from mtsuite.results.files import Entry
+from mtsuite.results.folder import (
     COST_COLUMNS,
     FAILURE_COLUMNS,
     PERPLEXITY_COLUMNS,
@@ -26,8 +27,7 @@ from mtsuite.report.results import (
     Score,
     read_results,
 )
-from mtsuite.report.segments import Segments, file_name
-from mtsuite.results.files import Entry
+from mtsuite.results.segments import Segments, file_name
 from mtsuite.results.writing import check_folder, is_output, write_files
 
 Model = tuple[str, str, str]  # row, seed, trained on

@@ -14,13 +14,13 @@ from mtsuite.compare.differences import Kind, differences
 from mtsuite.compare.rows import Choice, Group, Side, choose
 from mtsuite.compare.scores import Line, MetricScores, Place, Tested, compare_scores
 from mtsuite.metrics.files import PairedTest
-from mtsuite.report.formats import tables_as
-from mtsuite.report.main_table import BETTER_SYMBOL, DECIMALS, WORSE_SYMBOL, change_text
-from mtsuite.report.results import AVERAGE
-from mtsuite.report.significance_table import p_text
-from mtsuite.report.spreadsheet import safe_fields
-from mtsuite.report.table import Cell, Column, Note, Row, Table, note
-from mtsuite.report.text import listed, slug
+from mtsuite.report.render.formats import tables_as
+from mtsuite.report.render.spreadsheet import safe_fields
+from mtsuite.report.render.table import Cell, Column, Note, Row, Table, note
+from mtsuite.report.render.text import listed, slug
+from mtsuite.report.tables.query import DECIMALS, change_text
+from mtsuite.report.tables.verdict import p_text, symbol, symbols_mean
+from mtsuite.results.folder import AVERAGE
 
 COLUMNS = (
     "metric", "direction", "testset", "folder", "method", "score", "sd", "seeds", "against_folder", "against_method",
@@ -55,7 +55,7 @@ def compare_results(given: Sequence[str], rows: Sequence[str] = (), test: Paired
 
 
 def compared_as(kind: str, compared: Compared, width: int = 120, terminal: bool = False) -> str:
-    """The comparison in one of ``mtsuite.report.formats.FORMATS``."""
+    """The comparison in one of ``mtsuite.report.render.formats.FORMATS``."""
     if kind == "csv":
         return _csv(compared)
     if kind == "json":
@@ -65,7 +65,7 @@ def compared_as(kind: str, compared: Compared, width: int = 120, terminal: bool 
         return tables_as(kind, compared.title, tables)
     from rich.console import Console
 
-    from mtsuite.report.terminal import render_terminal
+    from mtsuite.report.render.terminal import render_terminal
 
     buffer = io.StringIO()
     console = Console(file=buffer, width=width, force_terminal=terminal)
@@ -170,10 +170,8 @@ def _difference(compared: Compared, scores: MetricScores, tested: Tested | None)
     if tested is None:
         return Cell.empty()
     delta = tested.comparison.delta
-    symbol = ""
-    if tested.p_value < compared.test.alpha and delta != 0:
-        symbol = BETTER_SYMBOL if (delta < 0) == scores.lower_is_better else WORSE_SYMBOL
-    return Cell(f"{change_text(delta)} ({p_text(tested.p_value)})", delta, symbol=symbol)
+    mark = symbol(delta, tested.p_value, compared.test.alpha, lower_is_better=scores.lower_is_better)
+    return Cell(f"{change_text(delta)} ({p_text(tested.p_value)})", delta, symbol=mark)
 
 
 def _notes(compared: Compared, scores: MetricScores) -> list[Note]:
@@ -189,7 +187,7 @@ def _notes(compared: Compared, scores: MetricScores) -> list[Note]:
         tested = [one for _, lines in scores.groups for line in lines for one in line.tested.values()]
         sizes = listed([str(n) for n in dict.fromkeys(one.n for one in tested)])
         text = (
-            f"{BETTER_SYMBOL} significantly better, {WORSE_SYMBOL} significantly worse than the first row of the group "
+            f"{symbols_mean('significantly better', 'significantly worse than the first row of the group')} "
             f"(p < {compared.test.alpha:g}; {compared.test}; n = {sizes}; Holm over the directions of a row; the "
             "average is a single test)."
         )

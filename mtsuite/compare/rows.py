@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mtsuite.errors import StoreError, did_you_mean
-from mtsuite.report.results import Results, read_results
+from mtsuite.results.folder import Results, read_results
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from mtsuite.metrics.files import PairedTest
 from mtsuite.metrics.registry import make_metrics, metric_names
 from mtsuite.metrics.significance import Comparison, compare, compare_average, holm
 from mtsuite.metrics.surface import SurfaceMetric
-from mtsuite.report.main_table import depends_on_seed
-from mtsuite.report.results import TABLE
-from mtsuite.report.segments import Segments, translated
+from mtsuite.report.tables.query import depends_on_seed
 from mtsuite.results.files import Entry
+from mtsuite.results.folder import TABLE
+from mtsuite.results.segments import Segments, translated
 
 Place = tuple[str, str]  # direction, test set
 _ROUNDING = 1e-5  # scores.csv has six decimals

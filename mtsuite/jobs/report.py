@@ -34,7 +34,7 @@ from mtsuite.metrics.base import MetricResult
 from mtsuite.metrics.registry import make_metric
 from mtsuite.names import safe_name
 from mtsuite.registry import configure
-from mtsuite.report.results import (
+from mtsuite.results.folder import (
     COST_COLUMNS,
     FAILURE_COLUMNS,
     INTERVAL_COLUMNS,
@@ -44,7 +44,7 @@ from mtsuite.report.results import (
     SIGNIFICANCE_MORE,
     TABLE,
 )
-from mtsuite.report.segments import Segments, file_name, write_segments
+from mtsuite.results.segments import Segments, file_name, write_segments
 from mtsuite.train.track import METRICS
 
 DIGITS = 6

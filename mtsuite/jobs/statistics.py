@@ -9,7 +9,7 @@ from typing import Any
 from mtsuite.metrics.base import MetricResult
 from mtsuite.metrics.intervals import LEVEL, average_interval, interval
 from mtsuite.metrics.significance import Comparison, compare, compare_average, holm
-from mtsuite.report.results import AVERAGE
+from mtsuite.results.folder import AVERAGE
 
 Place = tuple[str, str]  # direction, test set
 # (row, direction, test set, metric) to the row's result under each training seed; empty where there is none

@@ -5,8 +5,8 @@
 """
 
 from mtsuite.report.build import Report, build_report
-from mtsuite.report.matrix import Matrix
-from mtsuite.report.results import Results, read_results
-from mtsuite.report.table import Cell, Column, Note, Row, Table
+from mtsuite.report.render.table import Cell, Column, Note, Row, Table
+from mtsuite.report.tables.matrix import Matrix
+from mtsuite.results.folder import Results, read_results
 
 __all__ = ["Cell", "Column", "Matrix", "Note", "Report", "Results", "Row", "Table", "build_report", "read_results"]

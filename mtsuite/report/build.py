@@ -12,27 +12,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from mtsuite.names import Names
-from mtsuite.report import failures, figures, forgetting, interference
-from mtsuite.report.chart_figures import chart_csv
-from mtsuite.report.costs_table import costs_table
-from mtsuite.report.csv_table import render_csv
-from mtsuite.report.drawings import Drawing, drawings, of_chart
-from mtsuite.report.heatmap import heat_map
-from mtsuite.report.html import Chart, Parts, report_page, table_page
-from mtsuite.report.latex import render_latex
-from mtsuite.report.main_table import panels, score_table
-from mtsuite.report.markdown import render_markdown
-from mtsuite.report.matrix import Matrix
-from mtsuite.report.matrix_files import matrix_csv, matrix_markdown
-from mtsuite.report.matrix_view import View
-from mtsuite.report.results import Results, read_results
-from mtsuite.report.significance_table import significance_tables
-from mtsuite.report.table import Table
-from mtsuite.report.terminal import render_terminal
-from mtsuite.report.text import slug
-from mtsuite.report.topic import Topic
-from mtsuite.report.transfer import transfer
+from mtsuite.report.figures import base as figures
+from mtsuite.report.figures.charts import chart_csv
+from mtsuite.report.figures.drawings import Drawing, drawings, of_chart
+from mtsuite.report.figures.heatmap import heat_map
+from mtsuite.report.page.report_page import Chart, Parts, report_page, table_page
+from mtsuite.report.render.csv_table import render_csv
+from mtsuite.report.render.latex import render_latex
+from mtsuite.report.render.markdown import render_markdown
+from mtsuite.report.render.table import Table
+from mtsuite.report.render.terminal import render_terminal
+from mtsuite.report.render.text import slug
+from mtsuite.report.tables import failures, forgetting, interference
+from mtsuite.report.tables.costs import costs_table
+from mtsuite.report.tables.matrix import Matrix
+from mtsuite.report.tables.matrix_files import matrix_csv, matrix_markdown
+from mtsuite.report.tables.matrix_view import View
+from mtsuite.report.tables.query import panels
+from mtsuite.report.tables.scores import score_table
+from mtsuite.report.tables.significance import significance_tables
+from mtsuite.report.tables.topic import Topic
+from mtsuite.report.tables.transfer import transfer
 from mtsuite.results.files import ARCHIVE
+from mtsuite.results.folder import Results, read_results
 from mtsuite.results.pack import archive, packed_tables
 from mtsuite.results.writing import is_report, write_files
 

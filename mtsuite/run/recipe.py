@@ -12,7 +12,7 @@ from mtsuite.plan.broken import planning_job
 from mtsuite.plan.graph import Job
 from mtsuite.plan.planned import Planned
 from mtsuite.plan.report import report_plan
-from mtsuite.report.failed_jobs import SKIPPED
+from mtsuite.report.tables.notes import SKIPPED
 from mtsuite.results.writing import is_output, write_files
 from mtsuite.run.claim import Claim
 from mtsuite.run.environment import describe_environment

@@ -11,7 +11,7 @@ from mtsuite.compare.added import add_metrics
 from mtsuite.compare.again import statistics_files
 from mtsuite.errors import MetricError, StoreError
 from mtsuite.report.build import build_report, pack_report
-from mtsuite.report.results import read_results
+from mtsuite.results.folder import read_results
 
 from .test_join import change, records
 from .worlds import world

@@ -20,7 +20,7 @@ from mtsuite.errors import MetricError, MTSuiteError, StoreError
 from mtsuite.metrics import make_metric
 from mtsuite.metrics.files import PairedTest
 from mtsuite.metrics.significance import compare, compare_average, holm
-from mtsuite.report.formats import FORMATS
+from mtsuite.report.render.formats import FORMATS
 
 from .worlds import world
 

@@ -16,7 +16,7 @@ from mtsuite.compare.again import csv_bytes, statistics_files
 from mtsuite.compare.join import join_results
 from mtsuite.errors import RecipeError, StoreError
 from mtsuite.report.build import build_report, pack_report
-from mtsuite.report.results import SCORE_COLUMNS, read_results
+from mtsuite.results.folder import SCORE_COLUMNS, read_results
 
 from .worlds import world
 

@@ -13,9 +13,9 @@ from mtsuite.compare.output import compare_results, compared_as
 from mtsuite.errors import StoreError
 from mtsuite.metrics.files import PairedTest
 from mtsuite.report.build import build_report, pack_report
-from mtsuite.report.results import read_results
 from mtsuite.results import pack
 from mtsuite.results.files import ARCHIVE, Files
+from mtsuite.results.folder import read_results
 from mtsuite.results.writing import MANIFEST
 
 from .worlds import world

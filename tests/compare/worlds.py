@@ -11,8 +11,8 @@ from typing import Any
 
 from mtsuite.data.direction import Direction
 from mtsuite.metrics import make_metrics
-from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS
-from mtsuite.report.segments import Segments, write_segments
+from mtsuite.results.folder import COST_COLUMNS, SCORE_COLUMNS
+from mtsuite.results.segments import Segments, write_segments
 
 WORDS = ["der", "die", "das", "Hund", "Katze", "sieht", "heute", "nicht", "zwei", "Bücher", "liest", "im", "alt"]
 RECIPE = """\

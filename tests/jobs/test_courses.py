@@ -16,8 +16,8 @@ from mtsuite.jobs.courses import courses, kept_notes
 from mtsuite.jobs.text_notes import text_notes
 from mtsuite.plan.build import make_plan
 from mtsuite.recipe import read_recipe
-from mtsuite.report import figures
-from mtsuite.report.transfer_tables import _budget
+from mtsuite.report.figures import base as figures
+from mtsuite.report.tables.transfer_tables import _budget
 
 
 def summary(kept: int, **more: Any) -> dict[str, Any]:

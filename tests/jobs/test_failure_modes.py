@@ -14,7 +14,7 @@ from mtsuite.data.corpus import Corpus
 from mtsuite.data.direction import Direction
 from mtsuite.jobs.failure_modes import FILE, FailureModes, write_failures
 from mtsuite.metrics.failures import NAMES, failures
-from mtsuite.report.results import FAILURE_COLUMNS, read_results
+from mtsuite.results.folder import FAILURE_COLUMNS, read_results
 
 EN_DE = Direction("en", "de")
 PAIRS = [("The old man reads.", "Der alte Mann liest."), ("We sing.", "Wir singen.")]

@@ -12,7 +12,7 @@ from mtsuite.jobs.statistics import families, interval_rows, significance_rows, 
 from mtsuite.metrics import MetricResult
 from mtsuite.metrics.intervals import interval
 from mtsuite.metrics.significance import compare, compare_average
-from mtsuite.report.results import INTERVAL_COLUMNS, SIGNIFICANCE_COLUMNS, SIGNIFICANCE_MORE
+from mtsuite.results.folder import INTERVAL_COLUMNS, SIGNIFICANCE_COLUMNS, SIGNIFICANCE_MORE
 
 COLUMNS = (*SIGNIFICANCE_COLUMNS, *SIGNIFICANCE_MORE)
 PLACES = [("en-de", "t"), ("en-fr", "t"), ("en-it", "t")]

@@ -25,9 +25,9 @@ from mtsuite.metrics.failures import failures, measure_kind
 from mtsuite.metrics.files import PairedTest, ScoredFiles, score_files
 from mtsuite.metrics.segment_files import read_segment_file
 from mtsuite.metrics.significance import compare
-from mtsuite.report.files_failures import failures_table
-from mtsuite.report.files_table import files_as, files_table
-from mtsuite.report.formats import FORMATS
+from mtsuite.report.render.formats import FORMATS
+from mtsuite.report.tables.files import files_as, files_table
+from mtsuite.report.tables.files_failures import failures_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("MTSUITE_DATA", ROOT.parent / "shared" / "data")) / "system_outputs"

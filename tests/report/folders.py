@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtsuite.report.results import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS
-from mtsuite.report.segments import Segments, write_segments
+from mtsuite.results.folder import COST_COLUMNS, SCORE_COLUMNS, SIGNIFICANCE_COLUMNS
+from mtsuite.results.segments import Segments, write_segments
 
 SIGNATURE = "nrefs:1|case:mixed|eff:no|tok:13a|smooth:exp|version:2.5.1"
 SIGNATURE_ZH = SIGNATURE.replace("13a", "zh")

@@ -22,10 +22,10 @@ from rich.console import Console
 
 from mtsuite.errors import StoreError
 from mtsuite.report import Report, build_report
-from mtsuite.report.figures import thinned
-from mtsuite.report.html import LIMIT, flattened
-from mtsuite.report.page_assets import FOLDER, SCRIPTS, STYLES
-from mtsuite.report.segments import Segments, write_segments
+from mtsuite.report.figures.base import thinned
+from mtsuite.report.page.report_page import LIMIT, flattened
+from mtsuite.report.render.document import FOLDER, SCRIPTS, STYLES
+from mtsuite.results.segments import Segments, write_segments
 
 from .folders import grid, large, small, write_folder
 
@@ -200,7 +200,7 @@ def test_every_table_and_matrix_of_scores_carries_their_signature(tmp_path: Path
 def test_style_sheets_and_scripts_are_used_and_shipped() -> None:
     assert {path.name for path in FOLDER.iterdir()} == {*STYLES, *SCRIPTS}
     settings = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report"] == ["page/*"]
+    assert settings["tool"]["setuptools"]["package-data"]["mtsuite.report"] == ["static/*"]
 
 
 def test_the_policy_allows_the_pages_own_script_alone(report: Report) -> None:
@@ -224,7 +224,7 @@ def test_a_page_that_would_be_too_large_is_packed_then_shortened(
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
     def built(limit: int) -> tuple[bool, dict[str, Any], int]:
-        monkeypatch.setattr("mtsuite.report.html.LIMIT", limit)
+        monkeypatch.setattr("mtsuite.report.page.report_page.LIMIT", limit)
         page = build_report(folder).page
         text = page.read_text(encoding="utf-8")
         return "data-packed" in text, data_of(text, "translations-0"), page.stat().st_size

@@ -1,0 +1,1 @@
+"""What the report says in tables and matrices: one file per question."""
