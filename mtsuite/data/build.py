@@ -222,10 +222,10 @@ def _non_blank(rows: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
 def _hold_out(tests: Mapping[str, Mapping[Direction, Tests]], valid: Mapping[Pair, Segments]) -> HeldOut:
     held_out = HeldOut()
     for by_direction in tests.values():
-        for direction, segments in by_direction.items():
+        for direction, texts in by_direction.items():
             for side, code in enumerate(direction):
                 whole = slice(1, None) if side else slice(1)  # all references
-                held_out.add("test", code, (text for segment in segments for text in segment[whole]))
+                held_out.add("test", code, (text for segment in texts for text in segment[whole]))
     for pair, segments in valid.items():
         for side, code in enumerate(pair):
             held_out.add("valid", code, (segment[side] for segment in segments))

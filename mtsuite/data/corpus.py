@@ -215,16 +215,16 @@ def write_corpus(
     for name, by_direction in tests.items():
         place = f"test/{safe_name(name)}"
         test_sets[name] = {"folder": place, "directions": {}}
-        for direction, segments in by_direction.items():
-            for number, segment in enumerate(segments, start=1):
+        for direction, sides in by_direction.items():
+            for number, segment in enumerate(sides, start=1):
                 where = f"Test set {name!r}, {direction}, segment {number}"
                 if not all(map(one_line, segment)):
                     raise DataError(f"{where} is blank on a side: {segment!r}.")
                 if problem := next(filter(None, map(too_long, segment)), None):
                     raise DataError(f"{where}: {problem}.")
-            for side in range(len(segments[0]) if segments else 2):
+            for side in range(len(sides[0]) if sides else 2):
                 file = f"{place}/{direction}.{direction[min(side, 1)]}" + (f".{side}" if side > 1 else "")
-                count = put(file, (segment[side] for segment in segments))
+                count = put(file, (segment[side] for segment in sides))
             test_sets[name]["directions"][str(direction)] = count
 
     held_out, aligned = _held_out(valid, languages)

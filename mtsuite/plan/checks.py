@@ -35,8 +35,8 @@ def check_metrics(recipe: Recipe, error: ErrorAt) -> None:
         if is_own(name):
             try:
                 columns.append(find_metric(name).name)
-            except MetricError as problem:
-                raise error(("metrics", "names", index), str(problem)) from problem
+            except MetricError as found:
+                raise error(("metrics", "names", index), str(found)) from found
             if columns[-1] in {*known, *columns[:-1]} - ({name} if name in metric_names() else set()):
                 raise error(
                     ("metrics", "names", index), f"there is a metric called {columns[-1]!r} already; rename it."

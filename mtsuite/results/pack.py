@@ -31,7 +31,10 @@ def archive(folder: Path) -> tuple[bytes, list[str]]:
     files = Files(folder)
     inside = [name for name in files.names() if _archived(files, name)]
     whole = io.BytesIO()
-    with tarfile.open(fileobj=whole, mode="w:xz", format=tarfile.PAX_FORMAT, preset=9 | lzma.PRESET_EXTREME) as packed:
+    with (
+        lzma.open(whole, "wb", preset=9 | lzma.PRESET_EXTREME) as stream,
+        tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as packed,
+    ):
         for name in inside:
             content = files.entry(name).read()
             member = tarfile.TarInfo(name)  # time 0, nobody's, mode 644
