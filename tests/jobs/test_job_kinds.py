@@ -136,10 +136,10 @@ def test_a_metric_that_cannot_be_computed_is_a_note(miniature: Miniature, tmp_pa
         raise MetricError("spBLEU cannot be had.")
 
     told = {**spec["spec"], "metrics": ["chrF", "spBLEU"]}
-    key = f"metrics:{json.dumps([told['metrics'], told['profile']])}"
+    key = f"metrics:{json.dumps([told['metrics'], told['profile'], told.get('own_metrics')])}"
     from mtsuite.metrics import make_metrics
 
-    cache = {key: [*make_metrics(["chrF"]), SimpleNamespace(name="spBLEU", score=refuse)]}
+    cache = {key: [*make_metrics(["chrF"]), SimpleNamespace(name="spBLEU", score=refuse, several_references=False)]}
     summary = run(told, inputs, tmp_path, JobContext(cache=cache, keys=spec["inputs"]))
     assert summary["spBLEU"] == "spBLEU cannot be had."
     assert isinstance(summary["chrF"], float)

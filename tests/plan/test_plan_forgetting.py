@@ -136,7 +136,7 @@ def test_two_first_stages_of_one_name(tmp_path: Path) -> None:
     fails(
         tmp_path,
         "r.yaml:10:94: sequence.max_steps",
-        "for 10 updates as the first stage and for 5 in transfer",
+        "for 10 steps as the first stage and for 5 in transfer",
         more=more,
     )
     planned(tmp_path, more.replace("{methods: [full], max", "{methods: [lora], max"))
