@@ -128,7 +128,7 @@ def download(models: Any, checkpoint: str) -> Path:
             cause = cause.__context__ or cause
         raise CometError(
             f"The COMET checkpoint {checkpoint!r} is neither a local path nor a model that could be fetched from the "
-            f"Hugging Face hub ({_one_line(cause)}); offline, use `embedded` or a folder downloaded before."
+            f"Hugging Face hub ({_one_line(cause)}); offline, name a folder downloaded before."
         ) from error
 
 
