@@ -1,19 +1,23 @@
 """Finding classes of others: by a name of an entry-point group, or by ``path/to/file.py:ClassName``.
 
-Metrics and sources of text are found here; methods, of which more is asked, in `mtsuite.registry`.
+Metrics and sources of text are found here; methods, of which more is asked, in `mtsuite.registry`, which imports
+files through here too.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import inspect
+import os
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from mtsuite.errors import PluginError, did_you_mean, raised_at
 
@@ -80,12 +84,17 @@ def _from_file(use: str, base: type, what: str) -> Any:
     if not path.is_file():
         near = did_you_mean(path.name, [p.name for p in path.parent.glob("*.py")]) if path.parent.is_dir() else ""
         raise PluginError(f"{use}: there is no file {file}. {near}".rstrip(), "import")
-    stat = path.stat()
-    module = _module(path, (stat.st_mtime_ns, stat.st_size))
+    module = module_from_file(path)
     if not hasattr(module, name):
         own = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, base) and v is not base]
         raise PluginError(f"{use}: the file has no class {name!r}. {did_you_mean(name, own)}", "import")
     return getattr(module, name)
+
+
+def module_from_file(path: Path) -> ModuleType:
+    """The module in a file, imported once as long as the file stays as it is.  Raises whatever its code raises."""
+    stat = path.stat()
+    return _module(path, (stat.st_mtime_ns, stat.st_size))
 
 
 @functools.lru_cache(maxsize=64)
@@ -97,8 +106,24 @@ def _module(path: Path, _stamp: tuple[int, int]) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with _no_sudden_end():
+            spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+@contextlib.contextmanager
+def _no_sudden_end() -> Iterator[None]:
+    """``os._exit`` in a file that is imported is an error of that file; else the command would end without a word."""
+
+    def refuse(status: int) -> NoReturn:
+        raise SystemExit(f"os._exit({status})")
+
+    ends = os._exit
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = ends

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
-import importlib.util
 import inspect
 import io
 import json
@@ -21,14 +19,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from mtsuite.errors import MethodError, MTSuiteError, PluginError, did_you_mean, raised_at
+from mtsuite.errors import MethodError, MTSuiteError, PluginError, did_you_mean
 from mtsuite.identity import identity
 from mtsuite.method import Method, MethodConfig, Probe, Train
+from mtsuite.plugins import module_from_file, told
 
 GROUP = "mtsuite.methods"
 OWN = "mtsuite"  # the suite's own distribution
@@ -118,51 +116,10 @@ def code_of(use: str, phase: str, failure: str) -> Iterator[None]:
     except MTSuiteError:
         raise
     except (Exception, SystemExit) as error:  # a script without a guard may call sys.exit when it is imported
-        raise PluginError(f"{failure}: {_told(error)}", phase) from error
+        raise PluginError(f"{failure}: {told(error)}", phase) from error
     finally:
         if text := printed.getvalue().strip():
             log.warning("warning: method %s printed %r (%s)", use, text.splitlines()[0][:200], phase)
-
-
-def _told(error: BaseException) -> str:
-    """An exception with its place in the method's code."""
-    if isinstance(error, SyntaxError):
-        return f"{Path(error.filename or '').name}:{error.lineno}: {error.msg}"
-    place = raised_at(error)
-    text = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return f"{place}: {text}" if place else text
-
-
-@functools.lru_cache(maxsize=64)
-def _module_from_file(path: Path, _stamp: tuple[int, int]) -> ModuleType:
-    name = "mtsuite_plugin_" + hashlib.sha256(str(path).encode()).hexdigest()[:12]
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        with _no_sudden_end():
-            spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-@contextlib.contextmanager
-def _no_sudden_end() -> Iterator[None]:
-    """``os._exit`` in a file that is imported is an error of that file; else the command would end without a word."""
-
-    def refuse(status: int) -> NoReturn:
-        raise SystemExit(f"os._exit({status})")
-
-    ends = os._exit
-    os._exit = refuse
-    try:
-        yield
-    finally:
-        os._exit = ends
 
 
 def _from_file(use: str) -> type[Method]:
@@ -172,9 +129,8 @@ def _from_file(use: str) -> type[Method]:
     path = Path(file).resolve()
     if not path.is_file():
         raise MethodError(f"{use}: there is no file {file}. {_near_files(path)}")
-    stat = path.stat()
     with code_of(use, "import", f"{use}: the file cannot be imported"):
-        module = _module_from_file(path, (stat.st_mtime_ns, stat.st_size))
+        module = module_from_file(path)
     if not hasattr(module, name):
         own = [n for n, v in vars(module).items() if inspect.isclass(v) and issubclass(v, Method) and v is not Method]
         raise MethodError(f"{use}: the file has no class {name!r}. {did_you_mean(name, own)}")

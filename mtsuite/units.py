@@ -1,4 +1,4 @@
-"""Sizes in bytes as text.  GB is 10^9 bytes and MB 10^6 everywhere in the suite, as on the label of a disk."""
+"""Sizes and times as text.  GB is 10^9 bytes and MB 10^6 everywhere in the suite, as on the label of a disk."""
 
 from __future__ import annotations
 
@@ -13,3 +13,16 @@ def size_text(number: float) -> str:
             value = number / scale
             return f"{value:.1f} {unit}" if value < 9.95 or scale >= 1e9 else f"{value:.0f} {unit}"
     return f"{number:.0f} B"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as ``0.8 s``, ``42 s``, ``3 min 20 s`` or ``2 h 05 min``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min"

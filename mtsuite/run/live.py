@@ -19,13 +19,13 @@ from mtsuite.run.progress import (
     Progress,
     again_text,
     describe_values,
-    duration,
     failure_text,
     outcome_text,
     printed_text,
     trace_text,
 )
 from mtsuite.run.time_left import Clock, TimeLeft
+from mtsuite.units import duration
 
 if TYPE_CHECKING:
     from mtsuite.run.scheduler import Outcome

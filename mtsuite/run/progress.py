@@ -16,6 +16,7 @@ from rich.console import Console
 
 from mtsuite.plan.graph import Job
 from mtsuite.run.time_left import Clock, TimeLeft
+from mtsuite.units import duration
 
 if TYPE_CHECKING:
     from mtsuite.run.scheduler import Outcome
@@ -200,18 +201,6 @@ def short(value: float) -> str:
         if value >= size:
             return f"{value / size:.1f}{letter}"
     return f"{value:.0f}"
-
-
-def duration(seconds: float) -> str:
-    """``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 10 min``."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
 def jobs_text(count: int) -> str:

@@ -107,6 +107,13 @@ def recipe(tmp_path: Path, names: str) -> Any:
     return read_recipe(str(path))
 
 
+def test_a_file_that_ends_the_process_is_an_error_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "ends.py"
+    file.write_text("import os\nos._exit(0)\n")
+    with pytest.raises(MetricError, match=r"ends\.py:Mine cannot be imported.*os\._exit\(0\)"):
+        make_metric(f"{file}:Mine")
+
+
 def test_a_recipe_names_a_file_beside_it(tmp_path: Path) -> None:
     from mtsuite.plan.build import make_plan
     from mtsuite.plan.report import report_plan

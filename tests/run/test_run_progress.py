@@ -15,11 +15,11 @@ from mtsuite.run.progress import (
     VERBOSE,
     PlainProgress,
     describe_values,
-    duration,
     make_progress,
     short,
 )
 from mtsuite.run.scheduler import Outcome
+from mtsuite.units import duration
 
 from .conftest import job
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from mtsuite.chart import Chart, Series
 from mtsuite.report.figures import base as figures
+from mtsuite.report.figures.against_cost import COST_AXES, quality_against_cost
 from mtsuite.report.figures.charts import draw
 from mtsuite.report.figures.direction_bars import direction_chart, draw_directions
 from mtsuite.report.render.text import slug
@@ -74,10 +75,10 @@ def drawings(results: Results) -> list[Drawing]:
     if directions is not None:
         bars = partial(draw_directions, results, metric, directions)
         made.append(Drawing(directions.name, directions.title, bars, directions.about, data=directions))
-    for cost in figures.COST_AXES:
+    for cost in COST_AXES:
         if any(p.costs.get(cost.key) for p in found):
             said = f"Average {metric} of each method over its {cost.label.lower()}"
-            over = partial(figures.quality_against_cost, found, metric, cost)
+            over = partial(quality_against_cost, found, metric, cost)
             made.append(Drawing(f"{cost.name}-{slug(metric)}", said, over))
     curves = results.info.get("learning_curves") or {}
     lines = {results.label(m): [(float(x), float(y)) for x, y in curves[m]] for m in curves if curves[m]}

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mtsuite.report.render.table import Row, Table
-from mtsuite.report.render.text import count, duration, fixed, listed
+from mtsuite.report.render.text import count, fixed, listed
 from mtsuite.report.tables.matrix import Matrix, transfer_matrices
 from mtsuite.report.tables.query import change_text, trained_params
 from mtsuite.results.folder import TABLE, Results
-from mtsuite.units import MEGABYTE, size_text
+from mtsuite.units import MEGABYTE, duration, size_text
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mtsuite.report.render.table import Cell, Column, Row, Table, note
-from mtsuite.report.render.text import count, duration, rate
+from mtsuite.report.render.text import count, rate
 from mtsuite.report.tables.notes import common_notes
 from mtsuite.results.folder import FLOOR_ROWS, Results
-from mtsuite.units import MEGABYTE, size_text
+from mtsuite.units import MEGABYTE, duration, size_text
 
 
 def _memory(value: float) -> str:

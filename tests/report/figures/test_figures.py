@@ -17,17 +17,15 @@ from mtsuite.chart import Chart, Series
 from mtsuite.errors import StoreError
 from mtsuite.report import build_report
 from mtsuite.report.figures import base as figures
-from mtsuite.report.figures.base import (
+from mtsuite.report.figures.against_cost import (
     COST_AXES,
     TRAINED,
-    WIDTH,
-    Point,
-    average_bars,
-    learning_curves,
-    look,
+    CostAxis,
+    log_ticks,
     pareto_front,
     quality_against_cost,
 )
+from mtsuite.report.figures.base import WIDTH, Point, average_bars, learning_curves, look
 from mtsuite.report.figures.charts import draw
 from mtsuite.report.figures.drawings import points
 from mtsuite.results.folder import read_results
@@ -136,7 +134,7 @@ def test_axes_have_labels_and_units(made: list[Figure]) -> None:
     ],
 )
 def test_units_follow_the_size_of_the_numbers(
-    cost: figures.CostAxis, values: tuple[float, ...], label: str, drawn: list[float]
+    cost: CostAxis, values: tuple[float, ...], label: str, drawn: list[float]
 ) -> None:
     found = [Point(str(v), str(v), 10.0 + i, costs={cost.key: v}) for i, v in enumerate(values)]
     with figures.style():
@@ -151,12 +149,12 @@ def test_units_follow_the_size_of_the_numbers(
      (1e3, 1e7, [1e3, 1e4, 1e5, 1e6, 1e7]), (1e3, 16e3, [1e3, 3e3, 1e4]), (1e4, 1.0404e4, [10**4.0043, 10**4.0129])],
 )  # fmt: skip
 def test_ticks_of_a_log_axis(low: float, high: float, ticks: list[float]) -> None:
-    assert figures.log_ticks(low, high) == pytest.approx(ticks, rel=1e-4)
+    assert log_ticks(low, high) == pytest.approx(ticks, rel=1e-4)
 
 
 @given(st.floats(1, 1e9), st.floats(1, 1e6))
 def test_a_log_axis_has_two_ticks_at_least_and_six_at_most(low: float, factor: float) -> None:
-    assert 2 <= len(figures.log_ticks(low, low * factor)) <= 6
+    assert 2 <= len(log_ticks(low, low * factor)) <= 6
 
 
 def test_few_methods_are_named_at_their_points_and_many_in_a_key() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from mtsuite.report.render.table import Cell, Column, Row, Table
-from mtsuite.report.render.text import count, duration, fixed, listed, rate, slug
+from mtsuite.report.render.text import count, fixed, listed, rate, slug
+from mtsuite.units import duration
 
 
 def column(values: list[float | None], better: str | None = "higher", floor: float | None = None) -> list[str]:
